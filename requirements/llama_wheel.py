@@ -28,9 +28,14 @@ HERE = Path(__file__).resolve().parent
 NO_COMMON = HERE / "llama.cmake"
 # GGML_OPENMP: without it ggml makes its threads per graph, so the zygote can fork between graphs.
 # LLAVA_BUILD: pictures, which no task takes. GGML_CCACHE: what is built depends on the key alone.
-CMAKE_FLAGS = ("-DGGML_OPENMP=OFF", "-DLLAVA_BUILD=OFF", "-DGGML_CCACHE=OFF")
-# The wheel carries its libraries twice: in llama_cpp/lib, where they are loaded from, and here.
-WHEEL_EXCLUDE = ("lib/**", "include/**", "bin/**")
+# The two places: otherwise the wheel carries the libraries again, in lib/ of site-packages.
+CMAKE_FLAGS = (
+    "-DGGML_OPENMP=OFF",
+    "-DLLAVA_BUILD=OFF",
+    "-DGGML_CCACHE=OFF",
+    "-DCMAKE_INSTALL_LIBDIR=llama_cpp/lib",
+    "-DCMAKE_INSTALL_INCLUDEDIR=llama_cpp/include",
+)
 BUILD_VARIABLES = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS")
 TICK_S = 15
 LOG_TAIL_LINES = 40
@@ -73,7 +78,7 @@ def cache_key(requirement: str) -> str:
     """Return the digest of everything that the built wheel depends on."""
     built_from = {
         "requirement": requirement,
-        "flags": [*CMAKE_FLAGS, *WHEEL_EXCLUDE],
+        "flags": CMAKE_FLAGS,
         "cmake": NO_COMMON.read_text(),
         "build": (HERE / "build.txt").read_text(),
         "compiler": compiler_version(),
@@ -120,7 +125,6 @@ def build_wheel(requirement: str, out: Path, log: Path) -> Path:
     # --no-cache-dir: pip's own cache of built wheels knows neither flags nor CPU.
     command = [sys.executable, "-m", "pip", "wheel", "--verbose", "--no-cache-dir", "--no-deps"]
     command += ["--require-hashes", "--no-binary", PROJECT, "--no-build-isolation"]
-    command += ["--config-settings", f"wheel.exclude={';'.join(WHEEL_EXCLUDE)}"]
     command += ["--wheel-dir", str(out), "--requirement", str(pinned)]
     flags = [*CMAKE_FLAGS, f"-DCMAKE_PROJECT_llama_cpp_INCLUDE={NO_COMMON}"]
     environment = dict(

@@ -6,12 +6,14 @@ after. Build outputs and whatever .gitignore names do not count.
 """
 
 import functools
+import re
 import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("attest", "guest", "guestapi", "sealroom", "services", "wire")  # in the wheel
 BESIDE = ("lab",)  # imported like a package, never in the wheel
+PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)  # as in requirements/*.in and *.txt
 GENERATED = ("guestapi/guest_pb2.py", "guestapi/guest_grpc.py", "guestapi/guest_pb2.pyi")
 
 
@@ -36,3 +38,8 @@ def text(path: Path | str) -> str:
 def sources() -> tuple[Path, ...]:
     """Return every Python file that somebody wrote by hand."""
     return tuple(path for path in files("*.py") if str(path) not in GENERATED)
+
+
+def pins(path: Path | str) -> dict[str, str]:
+    """Return what a requirement file pins, each name with its version."""
+    return dict(PIN.findall(text(path)))

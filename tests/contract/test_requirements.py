@@ -7,16 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.repository import files, text
+from tests.contract.repository import files, pins, text
 
 LOCKS = files("requirements/*.txt")
 GUEST_ADR = "docs/adr/0004-dependencies-in-the-guest.md"
-PIN = re.compile(r"^([a-z0-9-]+)==(\S+)", re.MULTILINE)
 NAME = re.compile(r"^[A-Za-z0-9._-]+")
-
-
-def pins(path: Path | str) -> dict[str, str]:
-    return dict(PIN.findall(text(path)))
 
 
 def names(requirements: list[str]) -> set[str]:
