@@ -36,6 +36,8 @@ CMAKE_FLAGS = (
     "-DCMAKE_INSTALL_LIBDIR=llama_cpp/lib",
     "-DCMAKE_INSTALL_INCLUDEDIR=llama_cpp/include",
 )
+# What a Debian without compilers lacks, each with the package that brings it.
+NEEDED = {"cmake": "cmake", "cc": "gcc", "c++": "g++"}
 BUILD_VARIABLES = ("CC", "CXX", "CFLAGS", "CXXFLAGS", "LDFLAGS")
 TICK_S = 15
 LOG_TAIL_LINES = 40
@@ -120,6 +122,9 @@ def keep_wheel(wheel: Path, folder: Path) -> None:
 
 def build_wheel(requirement: str, out: Path, log: Path) -> Path:
     """Build the wheel from its hashed source distribution and show how far the build is."""
+    absent = [package for program, package in NEEDED.items() if not shutil.which(program)]
+    if absent:
+        raise WheelError(f"llama.cpp: wanted a compiler (Debian: apt install {' '.join(absent)})")
     pinned = out / "llama.txt"
     pinned.write_text(requirement)
     # --no-cache-dir: pip's own cache of built wheels knows neither flags nor CPU.

@@ -83,5 +83,13 @@ def test_a_missing_compiler_is_named_with_its_debian_package(
         llama_wheel.compiler_version()
 
 
+def test_a_build_without_its_programs_names_their_debian_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(llama_wheel.WheelError, match=r"apt install cmake gcc g\+\+"):
+        llama_wheel.build_wheel("llama-cpp-python==1", tmp_path, tmp_path / "log")
+
+
 def test_the_key_names_this_cpus_features() -> None:
     assert any(row.startswith(("flags=", "Features=")) for row in llama_wheel.cpu_features())
