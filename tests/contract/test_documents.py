@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents tell people to type exists, links lead somewhere, and every ADR is listed."""
 
+import ast
+import importlib
 import importlib.util
 import re
 import subprocess
@@ -12,7 +14,8 @@ import pytest
 from tests.contract.repository import ROOT, files, text
 
 DOCUMENTS = files("*.md")
-FENCE = re.compile(r"^```(?:sh|console|bash|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+TYPED_IN = {"", "sh", "console"}  # the languages of blocks that show commands
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 TARGET = re.compile(r"^([a-z][a-z ]*):[^=\n]*?(## .*)?$", re.MULTILINE)
@@ -31,8 +34,9 @@ def targets() -> dict[str, bool]:
 
 def commands(path: Path) -> list[str]:
     """Return what a document shows as something to type: shell blocks and inline code."""
-    blocks = "\n".join(FENCE.findall(text(path))).replace("\\\n", " ").splitlines()
-    typed = [line.strip().removeprefix("$ ") for line in blocks]
+    shown = [block for language, block in FENCE.findall(text(path)) if language in TYPED_IN]
+    lines = "\n".join(shown).replace("\\\n", " ").splitlines()
+    typed = [line.strip().removeprefix("$ ") for line in lines]
     return [line for line in (*typed, *INLINE.findall(text(path))) if not line.startswith("#")]
 
 
@@ -79,6 +83,24 @@ def test_documented_subcommands_exist() -> None:
         ).returncode
     ]
     assert unknown == []
+
+
+def test_python_in_documents_parses_and_imports_what_exists() -> None:
+    blocks = [
+        ast.parse(block)
+        for path in DOCUMENTS
+        for language, block in FENCE.findall(text(path))
+        if language == "python"
+    ]
+    missing = [
+        f"{node.module}.{alias.name}"
+        for block in blocks
+        for node in ast.walk(block)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        if not hasattr(importlib.import_module(node.module), alias.name)
+    ]
+    assert missing == []
 
 
 def test_relative_links_lead_somewhere() -> None:
