@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The evidence object: what a guest sends so that anybody can verify it without a network.
+
+One RFC 8785 JSON object, format "sealroom-evidence/1", carries the evidence proper (statement and
+hardware report) and the endorsements stapled to it. Root and intermediate certificates are never
+in it: they come from the verifier's own roots, so there is nothing here to trust by mistake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from attest.canonical import read_canonical, write_canonical
+from attest.closed import Notation, read_record, write_record
+from attest.errors import FormatError
+from attest.scalars import Base64Url
+from attest.statement import STATEMENT_MAX_BYTES, Platform
+from attest.x509 import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
+
+EVIDENCE_MAX_BYTES = 262144
+REPORT_MAX_BYTES = 16384
+COLLATERAL_MAX_BYTES = 131072
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A guest's statement and the hardware report (SEV-SNP) or quote (TDX) that vouches for it."""
+
+    platform: Platform
+    statement: Annotated[bytes, Base64Url(STATEMENT_MAX_BYTES)]
+    report: Annotated[bytes, Base64Url(REPORT_MAX_BYTES)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnpEndorsements:
+    """The certificate of the key that signed the report (VCEK or VLEK), and AMD's CRL; both DER."""
+
+    vek: Annotated[bytes, Base64Url(CERTIFICATE_MAX_BYTES)]
+    crl: Annotated[bytes, Base64Url(CRL_MAX_BYTES)] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TdxEndorsements:
+    """Intel's collateral in the common QuoteCollateralV3 JSON form."""
+
+    collateral: Annotated[bytes, Base64Url(COLLATERAL_MAX_BYTES)]
+
+
+Endorsements = SnpEndorsements | TdxEndorsements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Envelope(Evidence):
+    format: Literal["sealroom-evidence/1"] = "sealroom-evidence/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SnpEnvelope(_Envelope):
+    endorsements: SnpEndorsements
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TdxEnvelope(_Envelope):
+    endorsements: TdxEndorsements
+
+
+_ENVELOPES: dict[str, type[_SnpEnvelope] | type[_TdxEnvelope]] = {
+    Platform.SEV_SNP: _SnpEnvelope,
+    Platform.TDX: _TdxEnvelope,
+}
+
+
+def write_evidence(evidence: Evidence, endorsements: Endorsements) -> bytes:
+    """The evidence object's bytes.
+
+    Raises:
+        ValueError: the endorsements are of another platform, or a part is too long.
+    """
+    envelope = {
+        "format": "sealroom-evidence/1",
+        **write_record(evidence, Notation.JSON),
+        "endorsements": write_record(endorsements, Notation.JSON),
+    }
+    data = write_canonical(envelope)
+    try:
+        parse_evidence(data)
+    except FormatError as error:
+        raise ValueError(str(error)) from error
+    return data
+
+
+def parse_evidence(data: bytes) -> tuple[Evidence, Endorsements]:
+    """Read an evidence object. Nothing in it is believed: see `attest.verify.verify`.
+
+    Raises:
+        FormatError: not the canonical bytes of one evidence object.
+    """
+    value = read_canonical(data, "evidence", EVIDENCE_MAX_BYTES)
+    platform = value.get("platform") if isinstance(value, dict) else None
+    if not isinstance(platform, str) or platform not in _ENVELOPES:
+        raise FormatError("evidence", None, f"wanted a platform of {' or '.join(_ENVELOPES)}")
+    envelope = read_record(_ENVELOPES[platform], value, "evidence", Notation.JSON)
+    evidence = Evidence(
+        platform=envelope.platform, statement=envelope.statement, report=envelope.report
+    )
+    return evidence, envelope.endorsements

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why evidence is refused: stages, reasons, findings, and the table form of a rule.
+
+`Reason` is public API: a value is never renamed and never used for a second meaning. A rule is one
+row of data with one reason; `apply` is the only machinery. Stages end at the first that fails, for
+a later one has no meaning without the former; within a stage every failure is collected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from attest.errors import AttestError
+
+
+class Stage(StrEnum):
+    """The steps of a verification, in the order in which they are taken."""
+
+    FORMAT = "format"
+    CHAIN = "chain"
+    SIGNATURE = "signature"
+    RULES = "rules"
+    LOG = "log"
+    BINDING = "binding"
+    STATEMENT = "statement"
+
+
+class Reason(StrEnum):
+    """What exactly does not hold. Numbers S1 to S18 are the checklist's for SEV-SNP."""
+
+    # Format
+    UNSUPPORTED_PLATFORM = "unsupported-platform"
+    ENDORSEMENTS_MISMATCH = "endorsements-of-another-platform"
+    MALFORMED_STATEMENT = "malformed-statement"
+    MALFORMED_REPORT = "malformed-report"  # S1
+    UNSUPPORTED_REPORT_VERSION = "unsupported-report-version"  # S1
+    UNSUPPORTED_PRODUCT = "unsupported-product"  # S3
+    MALFORMED_VEK = "malformed-vek-certificate"  # S4
+    MALFORMED_CRL = "malformed-crl"  # S7
+
+    # Chain
+    UNKNOWN_ISSUER = "unknown-issuer"  # S5
+    VEK_SIGNATURE = "vek-signature-invalid"  # S5
+    NOT_YET_VALID = "certificate-not-yet-valid"  # S6
+    EXPIRED = "certificate-expired"  # S6
+    CRL_REQUIRED = "crl-required"  # S7
+    CRL_SIGNATURE = "crl-signature-invalid"  # S7
+    CRL_STALE = "crl-stale"  # S7
+    REVOKED = "certificate-revoked"  # S7
+
+    # Signature
+    REPORT_SIGNATURE = "report-signature-invalid"  # S8
+
+    # Rules
+    REPORT_VERSION_NOT_ACCEPTED = "report-version-not-accepted"  # S1
+    SIGNING_KEY_MISMATCH = "signing-key-mismatch"  # S2
+    SIGNING_KEY_NOT_ACCEPTED = "signing-key-not-accepted"  # S2
+    CHIP_KEY_MASKED = "chip-key-masked"  # S2
+    PRODUCT_MISMATCH = "product-mismatch"  # S3
+    VEK_PRODUCT_MISMATCH = "vek-product-mismatch"  # S3
+    PRODUCT_NOT_ACCEPTED = "product-not-accepted"  # S3
+    TCB_MISMATCH = "tcb-mismatch"  # S9
+    TCB_RESERVED = "tcb-reserved-bytes"  # S9
+    CHIP_ID_MASKED = "chip-id-masked"  # S10
+    CHIP_ID_MISMATCH = "chip-id-mismatch"  # S10
+    UNKNOWN_CSP = "unknown-cloud-provider"  # S10
+    TCB_ORDER = "tcb-order"  # S11
+    REPORTED_TCB_TOO_OLD = "reported-tcb-too-old"  # S11
+    COMMITTED_TCB_TOO_OLD = "committed-tcb-too-old"  # S11
+    LAUNCH_TCB_TOO_OLD = "launch-tcb-too-old"  # S11
+    GUEST_POLICY_RESERVED = "guest-policy-reserved-bits"  # S12
+    DEBUG_ALLOWED = "debug-allowed"  # S12
+    MIGRATION_ALLOWED = "migration-allowed"  # S12
+    MIGRATION_AGENT = "migration-agent-bound"  # S12
+    ABI_TOO_OLD = "abi-too-old"  # S12
+    GUEST_ALLOWS_TOO_MUCH = "guest-policy-allows-too-much"  # S12
+    GUEST_REQUIRES_TOO_LITTLE = "guest-policy-requires-too-little"  # S12
+    HOST_REPORT = "report-made-by-host"  # S13
+    VMPL_NOT_ACCEPTED = "vmpl-not-accepted"  # S13
+    PLATFORM_LACKS = "platform-lacks"  # S14
+    PLATFORM_FORBIDDEN = "platform-forbidden"  # S14
+    MITIGATION_MISSING = "mitigation-missing"  # S15
+    FIRMWARE_TOO_OLD = "firmware-too-old"  # S16
+    UNKNOWN_MEASUREMENT = "unknown-measurement"  # S17
+    UNKNOWN_HOST_DATA = "unknown-host-data"  # S17
+    GUEST_SVN_TOO_OLD = "guest-svn-too-old"  # S17
+    UNKNOWN_FAMILY = "unknown-family-id"  # S17
+    UNKNOWN_IMAGE = "unknown-image-id"  # S17
+    UNTRUSTED_ID_KEY = "untrusted-id-key"  # S17
+    UNTRUSTED_AUTHOR_KEY = "untrusted-author-key"  # S17
+
+    # Binding
+    REPORT_DATA_MISMATCH = "report-data-mismatch"  # S18
+    PLATFORM_MISMATCH = "platform-mismatch"
+
+    # Statement
+    WRONG_PRODUCT = "wrong-product"
+    VARIANT_NOT_ACCEPTED = "variant-not-accepted"
+    STATEMENT_NOT_YET_VALID = "statement-not-yet-valid"
+    STATEMENT_EXPIRED = "statement-expired"
+    STATEMENT_LIFE_TOO_LONG = "statement-life-too-long"
+    UNKNOWN_MODEL = "unknown-model"
+    UNKNOWN_PROMPTS = "unknown-prompts"
+    UNKNOWN_CONFIGURATION = "unknown-configuration"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that does not hold: what was wanted and what came."""
+
+    reason: Reason
+    wanted: str
+    got: str
+
+
+class Refused(AttestError):
+    """The evidence is not acceptable. Carries every finding of the stage that failed."""
+
+    def __init__(self, stage: Stage, findings: Iterable[Finding]) -> None:
+        self.stage = stage
+        self.findings = tuple(findings)
+        if not self.findings:
+            raise ValueError("a refusal needs at least one finding")
+        lines = (f"{f.reason}: wanted {f.wanted}, got {f.got}" for f in self.findings)
+        super().__init__(f"{stage}: " + "; ".join(lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule that held, and the value it held for."""
+
+    rule: str
+    reason: Reason
+    got: str
+
+
+P = TypeVar("P")
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[P, C]):
+    """One row: holds for a policy and the claims, or gives its reason.
+
+    Attributes:
+        number: the checklist's number, such as "S12".
+        reason: what it means when the rule does not hold.
+        holds: the predicate.
+        wanted: what the policy asks, for people.
+        got: what the evidence claims, for people.
+    """
+
+    number: str
+    reason: Reason
+    holds: Callable[[P, C], bool]
+    wanted: Callable[[P, C], str]
+    got: Callable[[C], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a table of rules came to."""
+
+    held: tuple[Check, ...]
+    findings: tuple[Finding, ...]
+
+
+def apply(rules: Iterable[Rule[P, C]], policy: P, claims: C) -> Outcome:
+    """Hold the claims against every rule of a table."""
+    held: list[Check] = []
+    findings: list[Finding] = []
+    for rule in rules:
+        got = rule.got(claims)
+        if rule.holds(policy, claims):
+            held.append(Check(rule.number, rule.reason, got))
+        else:
+            findings.append(Finding(rule.reason, rule.wanted(policy, claims), got))
+    return Outcome(tuple(held), tuple(findings))
+
+
+def conclude(stage: Stage, *outcomes: Outcome) -> tuple[Check, ...]:
+    """End a stage: every check that held.
+
+    Raises:
+        Refused: something did not hold; all that did not is in it.
+    """
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    if findings:
+        raise Refused(stage, findings)
+    return tuple(check for outcome in outcomes for check in outcome.held)

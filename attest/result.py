@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a verification comes to. These types are its only proof, so nothing else can make them.
+
+`VerifiedGuest` is the only thing that a client may seal to. It cannot be constructed, copied with
+changes, unpickled or subclassed; `attest.verify.verify` returns it or raises.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self, TypeVar, final
+
+from attest.findings import Check
+from attest.statement import Platform, Statement
+
+
+class Notice(StrEnum):
+    """Something that a policy accepted and that a person may still want to know."""
+
+    PROVISIONAL_FIRMWARE = "provisional-firmware"
+    UNKNOWN_PLATFORM_BITS = "unknown-platform-bits"
+    CHIP_KEY_MASKED = "chip-key-masked"
+    CHIP_ID_MASKED = "chip-id-masked"
+    CRL_NOT_GIVEN = "crl-not-given"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One notice and the value it is about."""
+
+    notice: Notice
+    got: str
+
+
+class _OnlyVerified:
+    __slots__ = ()
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        raise TypeError(f"{cls.__name__} is made by a verification and by nothing else")
+
+
+@final
+@dataclass(frozen=True, slots=True, init=False)
+class VerifiedReport(_OnlyVerified):
+    """A hardware report whose chain, signature and rules hold. It vouches for 64 bytes.
+
+    Attributes:
+        platform: the hardware.
+        product_line: the line of processors.
+        measurement: launch measurement of the guest.
+        report_data: what the guest had the hardware vouch for.
+        tcb: the platform's security versions that the key is derived from, for people.
+        checks: every rule that held, with the value that it held for.
+        notes: what was accepted and is worth knowing.
+        expires: when the first of the certificates and lists used ends.
+    """
+
+    platform: Platform
+    product_line: str
+    measurement: bytes
+    report_data: bytes
+    tcb: str
+    checks: tuple[Check, ...]
+    notes: tuple[Note, ...]
+    expires: datetime
+
+
+@final
+@dataclass(frozen=True, slots=True, init=False)
+class VerifiedGuest(_OnlyVerified):
+    """A guest that a policy accepts, and the keys that may be sealed to until ``expires``.
+
+    Attributes:
+        report: the verified hardware report.
+        statement: what the guest says of itself; the report vouches for its exact bytes.
+        checks: every rule that held, those of the report included.
+        policy_digest: which policy accepted it.
+        expires: when the first of everything used ends, the statement included.
+    """
+
+    report: VerifiedReport
+    statement: Statement
+    checks: tuple[Check, ...]
+    policy_digest: bytes
+    expires: datetime
+
+    @property
+    def key_configs(self) -> tuple[bytes, ...]:
+        """OHTTP key configurations that may be sealed to."""
+        return self.statement.key_configs
+
+    @property
+    def receipt_key(self) -> bytes:
+        """Ed25519 public key that signs this guest's erasure receipts."""
+        return self.statement.receipt_key
+
+    @property
+    def platform(self) -> Platform:
+        """The hardware."""
+        return self.report.platform
+
+    @property
+    def product_line(self) -> str:
+        """The line of processors."""
+        return self.report.product_line
+
+    @property
+    def measurement(self) -> bytes:
+        """Launch measurement of the guest."""
+        return self.report.measurement
+
+    @property
+    def tcb(self) -> str:
+        """The platform's security versions, for people."""
+        return self.report.tcb
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was accepted and is worth knowing."""
+        return self.report.notes
+
+
+R = TypeVar("R", VerifiedReport, VerifiedGuest)
+
+
+def conclude_verification(result: type[R], **values: Any) -> R:
+    """Make a result. Called at the end of a verification, and nowhere else."""
+    made = object.__new__(result)
+    for name in result.__dataclass_fields__:
+        object.__setattr__(made, name, values.pop(name))
+    if values:
+        raise TypeError(f"{result.__name__} has no {', '.join(values)}")
+    return made

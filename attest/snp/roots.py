@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AMD's certificate authorities: ARK, ASK and ASVK of one product line (rule S5).
+
+A verifier believes what it is given here and nothing that came with evidence. Every root is checked
+when it is made, pinned or not: key type, names, constraints, and the ARK's signatures. AMD's own
+are in `attest.snp.amd_certificates`; a caller's are an explicit argument (`attest.roots.Roots`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA384
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from attest.errors import FormatError
+from attest.snp.product import ProductLine
+from attest.x509 import Certificate, Crl, Extension, parse_certificate
+
+RSA_BITS = 4096
+SALT_BYTES = 48
+
+# RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes, in the two encodings that AMD
+# uses: without trailerField, and with its default value written out, which is not DER.
+_PSS_PARAMETERS = (
+    "a00f300d06096086480165030402020500"
+    "a11c301a06092a864886f70d010108300d06096086480165030402020500"
+    "a203020130"
+)
+PSS_SHORT = bytes.fromhex("304106092a864886f70d01010a3034" + _PSS_PARAMETERS)
+PSS_LONG = bytes.fromhex("304606092a864886f70d01010a3039" + _PSS_PARAMETERS + "a303020101")
+PSS_ALGORITHMS = frozenset({PSS_SHORT, PSS_LONG})
+
+_BASIC_CONSTRAINTS = "2.5.29.19"
+_KEY_USAGE = "2.5.29.15"
+ARK_EXTENSIONS = {
+    _BASIC_CONSTRAINTS: Extension(critical=True, value=bytes.fromhex("30030101ff")),
+    _KEY_USAGE: Extension(critical=True, value=bytes.fromhex("03020106")),  # certificates, CRLs
+}
+ASK_EXTENSIONS = {
+    _BASIC_CONSTRAINTS: Extension(critical=True, value=bytes.fromhex("30060101ff020100")),
+    _KEY_USAGE: Extension(critical=True, value=bytes.fromhex("03020104")),  # certificates
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A certificate authority's certificate and its key, read from it."""
+
+    certificate: Certificate
+    key: RSAPublicKey
+
+    def verify(self, signed: Certificate | Crl) -> None:
+        """Check that this authority issued and signed ``signed``, over the bytes that came.
+
+        Raises:
+            InvalidSignature: another issuer, other parameters, or not its signature.
+        """
+        if signed.issuer != self.certificate.subject or signed.algorithm not in PSS_ALGORITHMS:
+            raise InvalidSignature
+        padding = PSS(mgf=MGF1(SHA384()), salt_length=SALT_BYTES)
+        self.key.verify(signed.signature, signed.tbs, padding, SHA384())
+
+
+@dataclass(frozen=True, slots=True)
+class AmdRoot:
+    """One product line's authorities. ``asvk`` signs VLEKs; a root may be without."""
+
+    line: ProductLine
+    ark: Authority
+    ask: Authority
+    asvk: Authority | None
+
+
+def load_root(line: ProductLine, *, ark: bytes, ask: bytes, asvk: bytes | None) -> AmdRoot:
+    """Make a root from DER certificates.
+
+    Raises:
+        FormatError: a certificate is not of AMD's form, or the ARK has not signed it.
+    """
+    root = _authority(ark, f"ARK of {line}", ARK_EXTENSIONS)
+    intermediate = _authority(ask, f"ASK of {line}", ASK_EXTENSIONS)
+    versioned = None if asvk is None else _authority(asvk, f"ASVK of {line}", ASK_EXTENSIONS)
+    for name, authority in (("ARK", root), ("ASK", intermediate), ("ASVK", versioned)):
+        try:
+            if authority is not None:
+                root.verify(authority.certificate)
+        except InvalidSignature as error:
+            raise FormatError(f"{name} of {line}", None, "not signed by the ARK") from error
+    return AmdRoot(line, root, intermediate, versioned)
+
+
+def _authority(der: bytes, what: str, extensions: dict[str, Extension]) -> Authority:
+    certificate = parse_certificate(der, what)
+    for oid, wanted in extensions.items():
+        if certificate.extensions.get(oid) != wanted:
+            raise FormatError(what, None, f"extension {oid} is not the one wanted")
+    try:
+        key = load_der_public_key(certificate.spki)
+    except ValueError as error:
+        raise FormatError(what, None, "not a public key") from error
+    if not isinstance(key, RSAPublicKey) or key.key_size != RSA_BITS:
+        raise FormatError(what, None, f"wanted an RSA key of {RSA_BITS} bits")
+    return Authority(certificate, key)

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A configfs-tsm with the kernel's rules (drivers/virt/coco/guest/report.c) over a mock chip.
+
+It is the four verbs of `guest.keyholder.tsm.Configfs` and nothing else, and it fails as the kernel
+fails: with `OSError` and the kernel's errno. The rules that it keeps:
+
+* an entry is a directory of its own; ENXIO without a provider, EEXIST, ENOENT;
+* every successful write of an input raises the generation; reading ``generation`` returns it;
+* ``inblob`` takes at most 64 bytes at write (EFBIG); it commits when the file is closed, and an
+  error of the commit (not exactly 64 bytes, EINVAL; wrap of the generation, EBUSY) is lost;
+* reading ``outblob`` or ``auxblob`` before ``inblob`` was set is EINVAL; with the generation of the
+  last report the same blobs come back, else a new report is made and both change together;
+* ``privlevel`` below the floor or above 3 is EINVAL; what cannot be read or written is EACCES.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from attest.snp.certificate import KeyKind
+from attest.snp.certtable import ARK_GUID, ASK_GUID, VCEK_GUID, VLEK_GUID
+from attest.snp.tcb import Tcb
+from lab.mocktsm.faults import FaultKind, FaultPlan
+from lab.mocktsm.pki import authority_certificates
+from lab.mocktsm.snp import MockSnp
+
+INBLOB_BYTES = 64
+PRIVLEVEL_MAX = 3
+GENERATION_MODULUS = 2**32
+SLOW_S = 2.0
+SHORT_BYTES = 1024
+
+_READABLE = frozenset({"generation", "provider", "outblob", "auxblob", "privlevel_floor"})
+_WRITABLE = frozenset({"inblob", "privlevel"})
+_PLAIN_KEYS = frozenset({"line", "version", "seed", "faults"})
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One directory; ``out`` and ``aux`` are those of ``read_generation``."""
+
+    write_generation: int = 0
+    read_generation: int = 0
+    inblob: bytes = b""
+    privlevel: int = 0
+    out: bytes = b""
+    aux: bytes = b""
+
+
+class MockTsm:
+    """The mock of /sys/kernel/config/tsm/report.
+
+    Args:
+        platform: the chip that makes reports.
+        faults: what goes wrong.
+        privlevel_floor: the guest's own privilege level.
+        sleep: how `FaultKind.SLOW` waits.
+    """
+
+    def __init__(
+        self,
+        platform: MockSnp,
+        faults: FaultPlan | None = None,
+        *,
+        privlevel_floor: int = 0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.platform = platform
+        self.faults = faults or FaultPlan({})
+        self.privlevel_floor = privlevel_floor
+        self.entries: dict[str, _Entry] = {}
+        self._sleep = sleep
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> MockTsm:
+        """From JSON-like data with exactly ``line``, ``version``, ``seed`` and ``faults``.
+
+        Raises:
+            ValueError: other keys, or a value that is none of the known ones.
+        """
+        if set(plain) != _PLAIN_KEYS:
+            raise ValueError(f"wanted {sorted(_PLAIN_KEYS)}, got {sorted(plain)}")
+        platform = MockSnp(line=plain["line"], version=plain["version"], seed=plain["seed"])
+        return cls(platform, FaultPlan(plain["faults"]))
+
+    def make(self, name: str) -> None:
+        """Make a directory."""
+        if self.faults.strikes(FaultKind.NO_PROVIDER):
+            _fail(errno.ENXIO, name)
+        if name in self.entries:
+            _fail(errno.EEXIST, name)
+        self.entries[name] = _Entry()
+
+    def remove(self, name: str) -> None:
+        """Remove a directory."""
+        self._entry(name)
+        del self.entries[name]
+
+    def write(self, name: str, attribute: str, data: bytes) -> None:
+        """Open, write, close."""
+        entry = self._entry(name)
+        _exists(attribute)
+        if attribute not in _WRITABLE:
+            _fail(errno.EACCES, attribute)
+        if attribute == "privlevel":
+            self._write_privlevel(entry, data)
+        elif len(data) > INBLOB_BYTES:
+            _fail(errno.EFBIG, attribute)
+        else:
+            self._commit_inblob(entry, data)
+
+    def read(self, name: str, attribute: str) -> bytes:
+        """Open, read to the end, close."""
+        entry = self._entry(name)
+        _exists(attribute)
+        if attribute not in _READABLE:
+            _fail(errno.EACCES, attribute)
+        if attribute == "generation":
+            return f"{entry.write_generation}\n".encode("ascii")
+        if attribute == "privlevel_floor":
+            return f"{self.privlevel_floor}\n".encode("ascii")
+        if attribute == "provider":
+            wrong = self.faults.strikes(FaultKind.WRONG_PROVIDER)
+            return b"tdx_guest\n" if wrong else b"sev_guest\n"
+        if not entry.inblob:
+            _fail(errno.EINVAL, attribute)
+        if entry.read_generation != entry.write_generation or not entry.out:
+            entry.out, entry.aux = self._request(entry)
+            entry.read_generation = entry.write_generation
+        if self.faults.strikes(FaultKind.MEDDLING_WRITER):
+            self.write(name, "inblob", b"\x4d" * INBLOB_BYTES)
+        return entry.out if attribute == "outblob" else entry.aux
+
+    def _entry(self, name: str) -> _Entry:
+        if name not in self.entries:
+            _fail(errno.ENOENT, name)
+        return self.entries[name]
+
+    def _commit_inblob(self, entry: _Entry, data: bytes) -> None:
+        """What happens at close; its errors, EINVAL and EBUSY, are seen by nobody."""
+        lost = self.faults.strikes(FaultKind.LOST_COMMIT)
+        if len(data) == INBLOB_BYTES and self._may_write(entry) and not lost:
+            entry.inblob = data
+            entry.write_generation = (entry.write_generation + 1) % GENERATION_MODULUS
+
+    @staticmethod
+    def _may_write(entry: _Entry) -> bool:
+        return entry.write_generation != (entry.read_generation - 1) % GENERATION_MODULUS
+
+    def _write_privlevel(self, entry: _Entry, data: bytes) -> None:
+        text = data.decode("ascii", "replace").strip()
+        if not text.isdigit() or not self.privlevel_floor <= int(text) <= PRIVLEVEL_MAX:
+            _fail(errno.EINVAL, "privlevel")
+        if not self._may_write(entry):
+            _fail(errno.EBUSY, "privlevel")
+        entry.privlevel = int(text)
+        entry.write_generation = (entry.write_generation + 1) % GENERATION_MODULUS
+
+    def _request(self, entry: _Entry) -> tuple[bytes, bytes]:
+        """What the sev-guest driver does: ask the firmware for a report and the host for keys."""
+        for kind, number in (
+            (FaultKind.BUSY, errno.EBUSY),
+            (FaultKind.TIMED_OUT, errno.ETIMEDOUT),
+            (FaultKind.WIPED_KEY, errno.ENOTTY),
+        ):
+            if self.faults.strikes(kind):
+                _fail(number, "outblob")
+        if self.faults.strikes(FaultKind.SLOW):
+            self._sleep(SLOW_S)
+        changes: dict[str, int | bytes] = {"vmpl": entry.privlevel or self.privlevel_floor}
+        if self.faults.strikes(FaultKind.OTHER_VMPL):
+            changes["vmpl"] = 1
+        level = self.platform.tcb
+        if self.faults.strikes(FaultKind.STALE_TCB):
+            level = Tcb(level.line, bytes(max(0, svn - 1) for svn in level.raw))
+            changes |= dict.fromkeys(
+                ("current_tcb", "committed_tcb", "reported_tcb", "launch_tcb"), level.raw
+            )
+        wrong = self.faults.strikes(FaultKind.WRONG_REPORT_DATA)
+        out = self.platform.report(bytes(INBLOB_BYTES) if wrong else entry.inblob, **changes)
+        if self.faults.strikes(FaultKind.SHORT_BLOB):
+            out = out[:SHORT_BYTES]
+        bare = self.faults.strikes(FaultKind.NO_CERTIFICATES)
+        return out, b"" if bare else certificate_table(self.platform, level)
+
+
+def certificate_table(platform: MockSnp, level: Tcb) -> bytes:
+    """The host's certificates for auxblob, in the form of the GHCB specification."""
+    ark, ask, asvk = authority_certificates(platform.line)
+    is_vcek = platform.kind is KeyKind.VCEK
+    vek = platform.certificate if level == platform.tcb else platform.vek(level)
+    return encode_table(
+        {
+            VCEK_GUID if is_vcek else VLEK_GUID: vek,
+            ASK_GUID: ask if is_vcek else asvk,
+            ARK_GUID: ark,
+        }
+    )
+
+
+def encode_table(certificates: Mapping[uuid.UUID, bytes]) -> bytes:
+    """Write a certificate table: entries, a zero entry, then the certificates."""
+    offset = 24 * (len(certificates) + 1)
+    header, body = b"", b""
+    for guid, der in certificates.items():
+        header += guid.bytes + struct.pack("<II", offset + len(body), len(der))
+        body += der
+    return header + bytes(24) + body
+
+
+def _exists(attribute: str) -> None:
+    if attribute not in _READABLE | _WRITABLE:
+        _fail(errno.ENOENT, attribute)
+
+
+def _fail(number: int, what: str) -> NoReturn:
+    raise OSError(number, os.strerror(number), what)

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a device must be told so that it accepts a mock guest, and only as a mock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attest.policy import Policy, StatementPolicy, write_policy
+from attest.snp.certificate import KeyKind
+from attest.snp.policy import (
+    AbiFloor,
+    FirmwareFloor,
+    Permission,
+    PlatformBit,
+    ProductPolicy,
+    SnpPolicy,
+    TcbFloor,
+)
+from attest.statement import PRODUCT, Variant
+from lab.mocktsm.snp import FIRMWARE, MOCK_CSP_ID, MockSnp
+
+
+def mock_policy(
+    *,
+    platform: MockSnp,
+    model: bytes,
+    prompts: bytes,
+    configuration: bytes,
+    max_life_s: int,
+) -> Policy:
+    """A strict policy for exactly this mock guest; the digests are SHA-256."""
+    versions = {component.value: svn for component, svn in platform.tcb.versions.items()}
+    floor = TcbFloor(**dict.fromkeys(TcbFloor.__dataclass_fields__, 0) | versions)
+    major, minor, build = FIRMWARE
+    product = ProductPolicy(
+        line=platform.line,
+        reported_tcb=floor,
+        committed_tcb=floor,
+        launch_tcb=floor,
+        firmware=FirmwareFloor(major=major, minor=minor, build=build),
+        mitigations=0,
+    )
+    snp = SnpPolicy(
+        versions=frozenset({platform.version}),
+        keys=frozenset({platform.kind}),
+        csp_ids=frozenset({MOCK_CSP_ID} if platform.kind is KeyKind.VLEK else ()),
+        masked_chip_id=False,
+        require_crl=False,
+        products=(product,),
+        vmpls=frozenset({0}),
+        abi=AbiFloor(major=0, minor=0),
+        guest_allows=frozenset({Permission.SMT}),
+        guest_requires=frozenset(),
+        platform_has=frozenset({PlatformBit.ALIAS_CHECK}),
+        platform_lacks=frozenset(),
+        guest_svn=0,
+        measurements=frozenset({platform.measurement}),
+        host_data=frozenset({bytes(32)}),
+        family_ids=frozenset({bytes(16)}),
+        image_ids=frozenset({bytes(16)}),
+        id_keys=frozenset({bytes(48)}),
+        author_keys=frozenset({bytes(48)}),
+    )
+    statement = StatementPolicy(
+        products=frozenset({PRODUCT}),
+        variants=frozenset({Variant.MOCK}),
+        life_s=max_life_s,
+        models=frozenset({model}),
+        prompts=frozenset({prompts}),
+        configurations=frozenset({configuration}),
+    )
+    return Policy(snp=snp, statement=statement)
+
+
+def mock_policy_mapping(
+    *,
+    platform: MockSnp,
+    model: bytes,
+    prompts: bytes,
+    configuration: bytes,
+    max_life_s: int,
+) -> dict[str, Any]:
+    """`mock_policy` in the form of a trust file, which `attest.read_policy` reads."""
+    policy = mock_policy(
+        platform=platform,
+        model=model,
+        prompts=prompts,
+        configuration=configuration,
+        max_life_s=max_life_s,
+    )
+    return write_policy(policy)
