@@ -20,6 +20,7 @@ SERIAL_MAX_BITS = 160
 
 _X509_V3 = 2
 _CRL_V2 = 1
+_COMMON_NAME = bytes.fromhex("0603550403")
 _CRL_EXTENSIONS = frozenset({"2.5.29.35", "2.5.29.20"})  # authority key identifier, CRL number
 
 
@@ -140,6 +141,13 @@ def parse_crl(der: bytes, what: str = "CRL") -> Crl:
         algorithm=algorithm,
         signature=signature,
     )
+
+
+def common_name(name: bytes) -> str:
+    """The common name that ends a distinguished name, for people; its hexadecimal otherwise."""
+    before, _, after = name.rpartition(_COMMON_NAME)
+    text = after[2:]
+    return text.decode("ascii") if before and text.isascii() else name.hex()
 
 
 def _extensions(wrapper: DerReader) -> dict[str, Extension]:

@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from attest.findings import Finding, Reason, Refused, Stage
 from attest.snp.certificate import KeyKind, Vek
 from attest.snp.roots import AmdRoot, Authority
-from attest.x509 import Certificate, Crl
+from attest.x509 import Certificate, Crl, common_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _issuer(vek: Vek, roots: tuple[AmdRoot, ...]) -> tuple[AmdRoot, Authority]:
         if authority is not None and authority.certificate.subject == vek.certificate.issuer:
             return root, authority
     wanted = f"an issuer of {vek.kind.upper()}s among {len(roots)} roots"
-    got = vek.certificate.issuer.hex()
+    got = common_name(vek.certificate.issuer)
     raise Refused(Stage.CHAIN, [Finding(Reason.UNKNOWN_ISSUER, wanted, got)])
 
 

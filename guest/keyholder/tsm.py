@@ -28,7 +28,7 @@ BLOB_MAX_BYTES: Final = 262144  # a quote or report with certificates; the kerne
 GENERATION_MAX_DIGITS: Final = 20
 STATFS_MAX_BYTES: Final = 256  # struct statfs has 120 on 64-bit Linux
 DEADLINE_S: Final = 90.0  # the SNP driver itself waits up to 60 s for a throttling host
-ATTEMPTS_MAX: Final = 8
+ATTEMPTS_MAX: Final = 6
 BACK_OFF_S: Final = 0.25
 SNP_REPORT_BYTES: Final = 1184
 
