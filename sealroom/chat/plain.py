@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plain chats: `Name: text`, one message per line; an indented line continues the message above."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sealroom.chat.lines import SENDER_MAX_CHARS, Chat, Collector, Form, Line
+
+WANTED = "`Name: text`, or an indented line that continues it"
+_SAID = re.compile(rf"(?P<sender>[^:\s][^:]{{0,{SENDER_MAX_CHARS - 1}}}): (?P<text>.*)", re.DOTALL)
+
+
+def starts(line: Line) -> bool:
+    """Whether `line` is a `Name: text`."""
+    return _SAID.fullmatch(line.text) is not None
+
+
+def read(lines: Iterable[Line]) -> Chat:
+    """The messages of a plain chat.
+
+    Raises:
+        ChatFormatError: a line is neither a message nor its continuation, or a limit is passed.
+        InputError: there is no message in it.
+    """
+    found = Collector()
+    started = False
+    for line in lines:
+        said = _SAID.fullmatch(line.text)
+        if said is not None:
+            started = True
+            found.begin(line, sender=said["sender"].strip(), time="", text=said["text"])
+        elif started and (not line.text.strip() or line.text[0].isspace()):
+            found.continues(line.text.strip())
+        elif line.text.strip():
+            raise line.refuse(WANTED, f"{len(line.text)} characters without a name")
+    return found.chat(Form.PLAIN)

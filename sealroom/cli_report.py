@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the command line says about guests, answers and errors: as JSON data and as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from attest import VerifiedGuest
+from attest.receipt import Receipt
+from sealroom.errors import NotTrusted, SealroomError, exit_code
+from sealroom.stream import Answer
+from wire.keyconfig import target
+
+Json = dict[str, object]
+
+# Attributes of errors that are told as data, where an error has them.
+_ERROR_DATA = (
+    "what",
+    "where",
+    "wanted",
+    "got",
+    "line",
+    "status",
+    "retry_after_s",
+    "limit_s",
+    "code",
+)
+
+
+def error_json(error: SealroomError) -> Json:
+    """An error as data: its class, its text, and what its class knows besides."""
+    told: Json = {
+        "kind": type(error).__name__,
+        "message": str(error),
+        "exit_code": exit_code(error),
+    }
+    for name in _ERROR_DATA:
+        if (value := getattr(error, name, None)) is not None:
+            told[name] = value
+    if isinstance(error, NotTrusted):
+        told["stage"] = error.stage
+        told["findings"] = [asdict(finding) for finding in error.findings]
+    if error.partial:
+        told["partial"] = error.partial
+    return told
+
+
+def error_lines(error: SealroomError) -> Iterator[str]:
+    """An error for people; all findings of a stage, one a line."""
+    if isinstance(error, NotTrusted) and error.findings:
+        yield f"sealroom: the guest is not trusted ({error.stage})"
+        for finding in error.findings:
+            yield f"  {finding.reason}: wanted {finding.wanted}, got {finding.got}"
+        return
+    yield f"sealroom: {error}"
+    if error.partial:
+        yield "sealroom: what was printed is not a complete answer"
+
+
+def guest_json(guest: VerifiedGuest) -> Json:
+    """A verified guest as data."""
+    return {
+        "product": guest.statement.product,
+        "variant": guest.statement.variant,
+        "platform": guest.platform,
+        "product_line": guest.product_line,
+        "measurement": guest.measurement.hex(),
+        "epoch": guest.statement.epoch,
+        "targets": [target(config) for config in guest.key_configs],
+        "expires": _time(guest),
+        "policy_digest": guest.policy_digest.hex(),
+        "checks": [asdict(check) for check in guest.checks],
+        "notes": [asdict(note) for note in guest.notes],
+    }
+
+
+def guest_lines(guest: VerifiedGuest) -> Iterator[str]:
+    """A verified guest for people, with every check that held."""
+    statement = guest.statement
+    yield f"product      {statement.product} ({statement.variant})"
+    yield f"platform     {guest.platform} on {guest.product_line}"
+    yield f"measurement  {guest.measurement.hex()}"
+    yield f"keys         {', '.join(target(config) for config in guest.key_configs)}"
+    yield f"epoch        {statement.epoch}, good until {_time(guest)}"
+    yield f"policy       {guest.policy_digest.hex()}"
+    for check in guest.checks:
+        yield f"held         {check.rule}: {check.got}"
+    for note in guest.notes:
+        yield f"note         {note.notice}: {note.got}"
+
+
+def answer_json(answer: Answer) -> Json:
+    """A complete answer as data."""
+    return {
+        "text": answer.text,
+        "done": asdict(answer.done),
+        "guest": guest_json(answer.guest),
+        "receipt": receipt_json(answer.receipt),
+        "timing": asdict(answer.timing),
+    }
+
+
+def receipt_json(receipt: Receipt) -> Json:
+    """A receipt as data."""
+    return {**asdict(receipt), "exchange": receipt.exchange.hex()}
+
+
+def answer_line(answer: Answer) -> str:
+    """What a person at a terminal is told under an answer."""
+    done, receipt = answer.done, answer.receipt
+    cut = "" if done.ended == "stop" else ", cut at its greatest length"
+    left = f", {done.omitted} oldest messages left out" if done.omitted else ""
+    return (
+        f"complete{cut}{left}; its room lived {receipt.lived_ms} ms and was empty "
+        f"{receipt.erased_ms} ms after its last word; {answer.timing.total} ms in all"
+    )
+
+
+def printable(text: str) -> str:
+    """`text` without the control characters by which it could steer a terminal."""
+    return "".join(char if char in "\n\t" or char.isprintable() else "\ufffd" for char in text)
+
+
+def _time(guest: VerifiedGuest) -> str:
+    return guest.expires.strftime("%Y-%m-%dT%H:%M:%SZ")
