@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of the gate: ``python -I -m guest.gate DOOR INIT_PID`` (`guest.child`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Mapping
+from typing import Final
+
+from grpclib.config import Configuration
+from grpclib.server import Server
+
+from guest import sandbox
+from guest.channel import Channel, GoneError
+from guest.child import NETWORK, linked, start
+from guest.door import Process, Say
+from guest.gate.exchange import Exchanges
+from guest.gate.links import Links
+from guest.gate.service import Service
+from guest.settings import GateSettings, read_section
+
+# What the host may send before the gate has read it: per exchange, and per connection.
+FLOW: Final = Configuration(
+    http2_stream_window_size=65535, http2_connection_window_size=4 * 1024 * 1024
+)
+
+
+def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) -> None:
+    """Run the gate until init closes the door or says SIGTERM."""
+    wiring, first = start(Process.GATE, policy=policy)
+    asyncio.run(_serve(wiring, read_section(first.body, GateSettings)))
+
+
+async def _serve(wiring: Channel, limits: GateSettings) -> None:
+    loop = asyncio.get_running_loop()
+    done = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, done.set)
+    links = Links()
+    quiet = logging.getLogger("grpclib")  # its records may quote what came over the network
+    quiet.addHandler(logging.NullHandler())
+    quiet.propagate = False
+    server = Server([Service(links, Exchanges(links, limits))], config=FLOW)
+    listener: asyncio.Future[socket.socket] = loop.create_future()
+
+    def hear() -> None:
+        try:
+            parcel = wiring.hear(wait=False)
+        except GoneError:
+            loop.remove_reader(wiring.fileno())
+            done.set()
+            return
+        if parcel is not None and parcel.say is Say.LINK:
+            name, fd = linked(parcel, us=Process.GATE)
+            if name == NETWORK:
+                listener.set_result(socket.socket(fileno=fd))
+            else:
+                links.adopt(Process(name), fd)
+
+    loop.add_reader(wiring.fileno(), hear)
+    await server.start(sock=await listener)
+    wiring.say(Say.READY)
+    await done.wait()
+    server.close()
+
+
+if __name__ == "__main__":
+    main()

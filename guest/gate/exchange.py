@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One exchange: ciphertext to a worker of its own, sealed chunks back, and the final chunk last.
+
+The order is the promise: the worker's door closes when it has exited, and only then is the tail
+awaited, which the keyholder seals after it has itself seen that exit. Whatever happens, the worker
+is reaped before its slot is given away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
+
+from guest.channel import HEAD, pack, pair, unpack
+from guest.door import Cause, DoorError, Ear, Opening, Process, Refusal, Say
+from guest.gate.links import Fate, LinkDownError, Links
+from guest.gate.slots import Busy, Slots
+from guest.settings import GateSettings
+
+PIECE_MAX_BYTES: Final = 32 * 1024
+TAIL_MAX_S: Final = 3.0  # from the worker's exit to the sealed tail
+REAP_MAX_S: Final = 3.0  # from a kill to the zygote's word
+
+
+class RefusedError(Exception):
+    """The exchange ends without an answer; ``refusal`` is all that anyone is told."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.value)
+        self.refusal = refusal
+
+
+class Exchanges:
+    """Runs exchanges within the limits of `GateSettings`."""
+
+    def __init__(self, links: Links, limits: GateSettings) -> None:
+        self.slots = Slots(limits.slots, limits.waiting_max)
+        self._links = links
+        self._limits = limits
+
+    async def run(
+        self,
+        target: str,
+        pieces: AsyncIterator[bytes],
+        send: Callable[[bytes], Awaitable[None]],
+        *,
+        chunked: bool,
+    ) -> None:
+        """Carry one request to a fresh worker and its answer to ``send``.
+
+        Raises:
+            RefusedError: no complete answer was sent.
+        """
+        if not self._links.ready or self._links.publication is None:
+            raise RefusedError(Refusal.UNAVAILABLE)
+        if target not in self._links.publication.targets:
+            raise RefusedError(Refusal.UNKNOWN_KEY)
+        loop = asyncio.get_running_loop()
+        arrived = loop.time()
+        until = arrived + self._limits.deadline_s
+        try:
+            async with asyncio.timeout_at(until) as waiting, self.slots.taken():
+                waiting.reschedule(None)  # from here on the worker's own end is waited for
+                opening = Opening(chunked, round((loop.time() - arrived) * 1000))
+                await self._attend(opening, pieces, send, until)
+        except Busy as error:
+            raise RefusedError(Refusal.BUSY) from error
+        except LinkDownError as error:
+            raise RefusedError(Refusal.UNAVAILABLE) from error
+        except TimeoutError as error:
+            raise RefusedError(Refusal.DEADLINE) from error
+
+    async def _attend(
+        self,
+        opening: Opening,
+        pieces: AsyncIterator[bytes],
+        send: Callable[[bytes], Awaitable[None]],
+        until: float,
+    ) -> None:
+        ours, theirs = pair()
+        with ours:
+            ours.setblocking(False)
+            with theirs:
+                fate = self._links.fork(opening, theirs.fileno())
+            feeding = asyncio.create_task(self._feed(ours, pieces))
+            draining = asyncio.create_task(_drain(ours, send))
+            try:
+                sent = await self._until_exit(fate, feeding, draining, until)
+                tail = await asyncio.wait_for(asyncio.shield(fate.tail), TAIL_MAX_S)
+                if tail:
+                    await send(tail)
+                elif not (sent and not opening.chunked):
+                    raise RefusedError(Refusal.UNAVAILABLE)
+            except TimeoutError as error:
+                raise RefusedError(Refusal.UNAVAILABLE) from error
+            finally:
+                feeding.cancel()
+                draining.cancel()
+                await self._reap(fate)
+
+    async def _until_exit(
+        self,
+        fate: Fate,
+        feeding: asyncio.Task[None],
+        draining: asyncio.Task[bool],
+        until: float,
+    ) -> bool:
+        """Wait until the worker's door is closed; True if anything was sent.
+
+        Raises:
+            RefusedError: the request was refused by its sender's fault or by the worker.
+        """
+        loop = asyncio.get_running_loop()
+        killed = False
+        waiting: set[asyncio.Task[None] | asyncio.Task[bool]] = {feeding, draining}
+        while not draining.done():
+            done, waiting = await asyncio.wait(
+                waiting,
+                timeout=max(0.0, until - loop.time()),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if feeding in done:
+                feeding.result()
+            if not done:
+                if killed:
+                    raise RefusedError(Refusal.DEADLINE)
+                killed = True
+                self._links.kill(fate, Cause.DEADLINE)
+                until = loop.time() + REAP_MAX_S
+        return draining.result()
+
+    async def _feed(self, ours: socket.socket, pieces: AsyncIterator[bytes]) -> None:
+        """Give the request to the worker as it arrives, within bytes and time.
+
+        Raises:
+            RefusedError: too many bytes, or the sender paused for too long.
+        """
+        loop = asyncio.get_running_loop()
+        left = self._limits.request_max_bytes
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(self._limits.idle_max_s):
+                        piece = await anext(pieces, None)
+                except TimeoutError as error:
+                    raise RefusedError(Refusal.DEADLINE) from error
+                if piece is None:
+                    break
+                left -= len(piece)
+                if left < 0:
+                    raise RefusedError(Refusal.REFUSED)
+                for start in range(0, len(piece), PIECE_MAX_BYTES):
+                    part = piece[start : start + PIECE_MAX_BYTES]
+                    await loop.sock_sendall(ours, pack(Say.DATA, 0, part))
+            await loop.sock_sendall(ours, pack(Say.END, 0, b""))
+        except (BrokenPipeError, ConnectionResetError):
+            return  # the worker wants no more; its side of the door says why
+
+    async def _reap(self, fate: Fate) -> None:
+        """End the worker if it still lives and wait for the zygote's word, even when cancelled."""
+        self._links.kill(fate, Cause.CANCELLED)
+        reaping = asyncio.ensure_future(asyncio.wait({fate.ended}, timeout=REAP_MAX_S))
+        try:
+            await asyncio.shield(reaping)
+        except asyncio.CancelledError:
+            await reaping
+            raise
+        finally:
+            self._links.forget(fate)
+
+
+async def _drain(ours: socket.socket, send: Callable[[bytes], Awaitable[None]]) -> bool:
+    """Send on what the worker seals until it closes its door.
+
+    Raises:
+        RefusedError: the worker opened nothing, or broke the rules of its door.
+    """
+    loop = asyncio.get_running_loop()
+    ear = Ear(Process.WORKER, Process.GATE)
+    sent = False
+    refused: Refusal | None = None
+    while True:
+        try:
+            packet = await loop.sock_recv(ours, HEAD.size + PIECE_MAX_BYTES)
+        except ConnectionResetError:
+            packet = b""
+        if not packet:
+            break
+        try:
+            say, _, body = unpack(ear, packet)
+            refused = Refusal(body.decode("ascii")) if say is Say.REFUSE else refused
+        except (DoorError, ValueError) as error:
+            raise RefusedError(Refusal.UNAVAILABLE) from error
+        if say is Say.CHUNK:
+            await send(body)
+            sent = True
+    if refused is not None:
+        raise RefusedError(refused)
+    return sent

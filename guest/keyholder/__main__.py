@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of the keyholder: ``python -I -m guest.keyholder DOOR INIT_PID`` (`guest.child`)."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping
+
+from guest import sandbox
+from guest.child import start
+from guest.door import Process
+from guest.keyholder.service import Keyholder
+from guest.keyholder.tsm import Configfs, KernelConfigfs
+from guest.settings import Identity, KeySettings, read_section
+
+
+def main(
+    configfs: Configfs, policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY
+) -> None:
+    """Hold keys until init is gone or says SIGTERM; ``configfs`` is the seam to hardware."""
+    wiring, first = start(Process.KEYHOLDER, policy=policy)
+    keys = read_section(first.body, KeySettings)
+    identity = read_section(first.body, Identity)
+
+    async def serve() -> None:
+        keyholder = Keyholder(wiring, configfs, keys, identity)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, keyholder.stop)
+        await keyholder.run()
+
+    asyncio.run(serve())
+
+
+if __name__ == "__main__":
+    main(KernelConfigfs())

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point of the zygote: ``python -I -m guest.worker DOOR INIT_PID`` (`guest.child`)."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import secrets
+import sys
+from collections.abc import Mapping
+
+from guest import journal, sandbox
+from guest.child import start
+from guest.door import Process
+from guest.settings import AnswerSettings, GateSettings, ModelSettings, read_section
+from guest.worker import request, tasks
+from guest.worker.engine import Engine
+from guest.worker.modelfile import ModelDigestError, seal_model
+from guest.worker.rehearsal import rehearse
+from guest.worker.zygote import Zygote
+
+
+def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) -> None:
+    """Load the model, evaluate the public prefixes, then fork workers until init is gone."""
+    wiring, first = start(Process.ZYGOTE, policy=policy)
+    model = read_section(first.body, ModelSettings)
+    try:
+        sealed = seal_model(first.fds[0], model.digest)
+    except ModelDigestError:
+        journal.record(journal.Event.MODEL_REFUSED)
+        sys.exit(1)
+    rehearse()
+    engine = Engine.load(sealed, context_tokens=model.context_tokens, threads=model.threads)
+    for name, prefix in tasks.prefixes().items():
+        engine.learn(name, prefix)
+    deadline_s = read_section(first.body, GateSettings).deadline_s
+    room = request.Room(
+        engine=engine,
+        secret=secrets.token_bytes(32),
+        tick_ms=read_section(first.body, AnswerSettings).tick_ms,
+        deadline_s=deadline_s,
+        policy=policy,
+    )
+    gc.freeze()  # what is here now stays shared with every worker
+    Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
+
+
+if __name__ == "__main__":
+    main()
