@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole deployment on this host: guest, ingress and relay, each a process of its own.
+
+Starting waits until evidence can be fetched through the relay; leaving the block stops everything,
+in the order in which a request would notice. Nothing outlives the block but what is in ``folder``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from lab.documents import GuestPlan, sha256_of, write_config, write_trust
+
+START_MAX_S: Final = 60.0
+STOP_MAX_S: Final = 5.0
+EVIDENCE_PATH: Final = "/.well-known/sealroom-evidence"
+_POLL_S: Final = 0.1
+_LINE_MAX_BYTES: Final = 4096
+_LOG_TAIL_BYTES: Final = 2000
+
+
+class DeploymentError(Exception):
+    """A part of the deployment did not come up; the text says which, and what it last wrote."""
+
+
+class Deployment:
+    """Guest, ingress and relay on the mock platform; use it in a ``with`` block."""
+
+    def __init__(
+        self,
+        folder: Path,
+        model: Path,
+        plan: GuestPlan | None = None,
+        *,
+        programs: dict[str, str] | None = None,
+    ) -> None:
+        """Prepare a deployment that keeps its files in ``folder`` and runs the GGUF ``model``."""
+        self.plan = plan or GuestPlan()
+        self.folder = folder
+        self.relay_url = ""
+        self.ingress_url = ""
+        self.guest_address = ""
+        self.observations: list[dict[str, Any]] = []
+        self._model = model
+        self._programs = programs or {}
+        self._parts: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def trust(self) -> Path:
+        """The trust file for the device."""
+        return self.folder / "trust.yaml"
+
+    def log(self, name: str) -> Path:
+        """What the part ``name`` writes to standard error."""
+        return self.folder / f"{name}.log"
+
+    def pid(self, name: str) -> int:
+        """The process id of ``guest`` (its init), ``ingress`` or ``relay``."""
+        return self._parts[name].pid
+
+    def __enter__(self) -> Self:
+        """Start everything.
+
+        Raises:
+            DeploymentError: a part did not come up in `START_MAX_S`.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop everything."""
+        self.stop()
+
+    def stop(self) -> None:
+        """End the relay, the ingress and the guest, in this order."""
+        while self._parts:
+            _, part = self._parts.popitem()
+            part.terminate()
+            try:
+                part.wait(STOP_MAX_S)
+            except subprocess.TimeoutExpired:
+                part.kill()
+                part.wait()
+            if part.stdout is not None:
+                part.stdout.close()
+
+    def _start(self) -> None:
+        digest = sha256_of(self._model)
+        config = write_config(self.plan, digest)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "guest.yaml").write_bytes(config)
+        programs = [f"--program={name}={module}" for name, module in self._programs.items()]
+        arguments = [
+            "lab.guest",
+            f"--config={self.folder / 'guest.yaml'}",
+            f"--model={self._model}",
+            f"--mock={json.dumps(self.plan.mock())}",
+            *programs,
+        ]
+        self.guest_address = self._run("guest", arguments)
+        self._expect("guest", "ready")
+        self.ingress_url = "http://" + self._run(
+            "ingress",
+            ["services.ingress", "--listen=127.0.0.1:0", f"--guest=tcp:{self.guest_address}"],
+        )
+        self.relay_url = "http://" + self._run(
+            "relay",
+            [
+                "services.relay",
+                "--listen=127.0.0.1:0",
+                f"--gateway={self.ingress_url}",
+                "--observe",
+            ],
+        )
+        threading.Thread(target=self._observe, daemon=True).start()
+        self.trust.write_bytes(
+            write_trust(self.plan, relay=self.relay_url, model=digest, config=config)
+        )
+        self._await_evidence()
+
+    def _run(self, name: str, arguments: Sequence[str]) -> str:
+        """Start a part and return the address it listens on."""
+        with self.log(name).open("wb") as log:
+            self._parts[name] = subprocess.Popen(  # noqa: S603 - our own modules, no shell
+                [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, stderr=log
+            )
+        return self._expect(name, "listening on ").removeprefix("listening on ")
+
+    def _expect(self, name: str, start: str) -> str:
+        """The part's next line, which must begin with ``start``."""
+        until = time.monotonic() + START_MAX_S
+        stream = self._parts[name].stdout
+        line = b""
+        while stream is not None and not line.endswith(b"\n") and len(line) < _LINE_MAX_BYTES:
+            ready, _, _ = select.select([stream], [], [], max(0.0, until - time.monotonic()))
+            byte = os.read(stream.fileno(), 1) if ready else b""
+            if not byte:
+                break
+            line += byte
+        text = line.decode("utf-8", "replace").strip()
+        if not text.startswith(start):
+            raise DeploymentError(f"{name}: wanted {start!r}, got {text!r}\n{self._tail(name)}")
+        return text
+
+    def _observe(self) -> None:
+        """Collect what the relay says it saw; ends with the relay."""
+        stream = self._parts["relay"].stdout
+        if stream is not None:
+            for line in stream:
+                self.observations.append(json.loads(line))
+
+    def _await_evidence(self) -> None:
+        until = time.monotonic() + START_MAX_S
+        while True:
+            try:
+                with urllib.request.urlopen(  # noqa: S310 - the relay of this deployment
+                    self.relay_url + EVIDENCE_PATH, timeout=START_MAX_S
+                ):
+                    return
+            except (urllib.error.URLError, ConnectionError) as error:
+                if time.monotonic() > until:
+                    raise DeploymentError(f"no evidence: {error}\n{self._tail('guest')}") from error
+            time.sleep(_POLL_S)
+
+    def _tail(self, name: str) -> str:
+        return self.log(name).read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
