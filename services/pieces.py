@@ -15,8 +15,8 @@ from aiohttp import web
 
 from services.limits import PIECE_MAX_BYTES, Limits
 from services.observer import Tally
-from services.problems import REFUSED, TOO_LARGE, TOO_SLOW, Refused
-from services.resources import CACHE, Resource
+from services.problems import BAD_GATEWAY, REFUSED, TOO_LARGE, TOO_SLOW, Refused
+from services.resources import CACHE, Kind, Resource
 
 
 class Upload:
@@ -90,28 +90,30 @@ class Download:
         tally: Tally,
     ) -> None:
         headers = {"Content-Type": media, "Cache-Control": CACHE[resource.kind]}
-        if media.startswith("message/"):
+        if resource.kind is Kind.EXCHANGE:
             # Asks an nginx in front of us not to collect the answer before passing it on.
             headers["X-Accel-Buffering"] = "no"
         self._response = web.StreamResponse(status=200, headers=headers)
         self._response.enable_chunked_encoding()
         self._request = request
-        self._limits = limits
+        self._idle_s = limits.idle_s
+        is_exchange = resource.kind is Kind.EXCHANGE
+        self._max_bytes = limits.answer_max_bytes if is_exchange else limits.object_max_bytes
         self._tally = tally
 
     async def write(self, piece: bytes) -> None:
         """Send `piece`; returns when the client's connection has room for more.
 
         Raises:
-            Refused: TOO_LARGE when the answer outgrows its limit, TOO_SLOW when the client does
-                not read. Both break the answer off.
+            Refused: BAD_GATEWAY when the answer outgrows its limit, TOO_SLOW when the client does
+                not read. Once the head is out, both break the answer off.
             ConnectionError: the client is gone.
         """
         self._tally.bytes_out += len(piece)
-        if self._tally.bytes_out > self._limits.answer_max_bytes:
-            raise Refused(TOO_LARGE)
+        if self._tally.bytes_out > self._max_bytes:
+            raise Refused(BAD_GATEWAY)
         try:
-            async with asyncio.timeout(self._limits.idle_s):
+            async with asyncio.timeout(self._idle_s):
                 if not self._response.prepared:
                     await self._response.prepare(self._request)
                 await self._response.write(piece)

@@ -32,7 +32,7 @@ _TARGET: Final = re.compile(rf"[0-9a-f]{{{TARGET_HEX_DIGITS}}}\Z", re.ASCII)
 
 
 class Fleet:
-    """The guests behind one ingress, as an async context manager.
+    """The guests behind one ingress, as an async context manager: entered once all were asked.
 
     Args:
         addresses: where the guests are; the order decides whose evidence is shown.
@@ -58,12 +58,13 @@ class Fleet:
         self._guests: list[Guest] = []
         self._replies: list[EvidenceReply | None] = []
         self._refreshing = asyncio.Lock()
-        self._refreshed_at = clock() - EXTRA_REFRESH_S
+        self._refreshed_at = clock()
         self._beat: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         self._guests = [Guest(address, self._limits) for address in self._addresses]
         self._replies = [None] * len(self._guests)
+        await self._refresh()
         self._beat = asyncio.create_task(self._keep_refreshing())
         return self
 
@@ -125,9 +126,9 @@ class Fleet:
 
     async def _keep_refreshing(self) -> None:
         while True:
+            await asyncio.sleep(self._refresh_s)
             async with self._refreshing:
                 await self._refresh()
-            await asyncio.sleep(self._refresh_s)
 
     async def _refresh(self) -> None:
         self._replies = list(await asyncio.gather(*(map(_acceptable, self._guests))))

@@ -97,7 +97,7 @@ class Guest:
             async with self._stub.Exchange.open(timeout=self._limits.total_s) as stream:
                 opening = ExchangeIn(open=Open(target=target, media=_MEDIA[media]))
                 await stream.send_message(opening)
-                sending = asyncio.create_task(_send(stream, upload))
+                sending = asyncio.create_task(_send(stream, upload, self._limits.idle_s))
                 try:
                     while (chunk := await self._next(stream, sending)) is not None:
                         yield chunk
@@ -109,10 +109,10 @@ class Guest:
         receiving = asyncio.ensure_future(receive(stream, max_bytes=MESSAGE_MAX_BYTES))
         try:
             while not receiving.done():
-                waited_for = {receiving} if sending.done() else {receiving, sending}
+                # While the client sends, its own pauses are limited instead (Upload, _send).
                 done, _ = await asyncio.wait(
-                    waited_for,
-                    timeout=self._limits.idle_s,
+                    {receiving} if sending.done() else {receiving, sending},
+                    timeout=self._limits.idle_s if sending.done() else None,
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 if sending in done:
@@ -129,13 +129,16 @@ class Guest:
         return bytes(message.chunk)
 
 
-async def _send(stream: Any, upload: Upload) -> None:
+async def _send(stream: Any, upload: Upload, idle_s: float) -> None:
     """Send the client's body; what the guest does meanwhile is for the receiving side to see."""
     pieces = upload.pieces()
     async with contextlib.aclosing(pieces):
         async for piece in pieces:
             try:
-                await stream.send_message(ExchangeIn(chunk=piece))
+                async with asyncio.timeout(idle_s):
+                    await stream.send_message(ExchangeIn(chunk=piece))
+            except TimeoutError as error:
+                raise Refused(DEADLINE) from error
             except _LOST:
                 return
     with contextlib.suppress(*_LOST):

@@ -121,7 +121,7 @@ class Relay:
             headers["Incremental"] = "?1"
         download = Download(request, wanted, kind.response, self._limits, tally)
         async with self._asked("POST", wanted, headers, upload) as reply:
-            return await _copied(reply, kind.response, download, self._limits.answer_max_bytes)
+            return await _copied(reply, kind.response, download)
 
     async def _object(
         self, request: web.BaseRequest, wanted: Resource, tally: Tally
@@ -129,7 +129,7 @@ class Relay:
         kind = OBJECT_MEDIA[wanted.kind]
         download = Download(request, wanted, kind, self._limits, tally)
         async with self._asked("GET", wanted, {}, None) as reply:
-            return await _copied(reply, kind, download, self._limits.object_max_bytes)
+            return await _copied(reply, kind, download)
 
     @asynccontextmanager
     async def _asked(
@@ -174,7 +174,7 @@ def parse_origin(text: str) -> URL:
 
 
 async def _copied(
-    reply: aiohttp.ClientResponse, wanted_media: str, download: Download, max_bytes: int
+    reply: aiohttp.ClientResponse, wanted_media: str, download: Download
 ) -> web.StreamResponse:
     """Pass the gateway's answer on, if it is one that a client of ours can have asked for."""
     if reply.status != 200:
@@ -183,10 +183,6 @@ async def _copied(
         raise Refused(BAD_GATEWAY)
     if "Content-Encoding" in reply.headers:
         raise Refused(BAD_GATEWAY)
-    copied = 0
     while piece := await reply.content.read(PIECE_MAX_BYTES):
-        copied += len(piece)
-        if copied > max_bytes:
-            raise Refused(BAD_GATEWAY)
         await download.write(piece)
     return await download.end()
