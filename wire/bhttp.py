@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Binary HTTP (RFC 9292): whole requests and responses as values, written and parsed in one go.
 
-Parsing runs the streaming readers on the whole message, so there is one grammar. Writing never cuts
-a message short; both framings are written in full, and padding is zero bytes at the end. A `repr` shows
-no content and no field.
+Parsing runs the streaming readers on the whole message, so there is one grammar. Writing never
+cuts a message short: both framings are written in full, and padding is zero bytes at the end.
+A `repr` shows no content and no field.
 """
 
 from dataclasses import dataclass, field

@@ -20,10 +20,7 @@ from wire.chunks import (
     seal_final,
 )
 from wire.errors import FormatError, SpentError, TruncatedError
-from wire.hpke import setup_recipient
-from wire.kem import Encapsulation
-from wire.keyconfig import KeyConfig
-from wire.ohttp import (
+from wire.exchange import (
     HEADER_BYTES,
     Mode,
     Opening,
@@ -33,6 +30,9 @@ from wire.ohttp import (
     request_info,
     response_nonce_bytes,
 )
+from wire.hpke import setup_recipient
+from wire.kem import Encapsulation
+from wire.keyconfig import KeyConfig
 from wire.order import CLOSED, NEW, OPEN, SPENT, Order, Ordered
 from wire.suites import Suite
 

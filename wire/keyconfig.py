@@ -68,13 +68,15 @@ def write_key_config(config: KeyConfig) -> bytes:
         raise ValueError(f"public key: wanted {wanted} bytes, got {len(config.public_key)}")
     if not config.symmetric:
         raise ValueError("symmetric: wanted at least one pair, got none")
-    pairs = b"".join(_u16(kdf) + _u16(aead) for kdf, aead in config.symmetric)
     try:
         key_id = config.key_id.to_bytes(1, "big")
-        length = _u16(len(pairs))
+        pairs = b"".join(_u16(kdf) + _u16(aead) for kdf, aead in config.symmetric)
+        written = key_id + _u16(config.kem) + config.public_key + _u16(len(pairs)) + pairs
     except OverflowError as error:
         raise ValueError("key config: a field is too large for its place") from error
-    return key_id + _u16(config.kem) + config.public_key + length + pairs
+    if len(written) > CONFIG_MAX_BYTES:
+        raise ValueError(f"key config: wanted {CONFIG_MAX_BYTES} bytes, got {len(written)}")
+    return written
 
 
 def parse_key_configs(data: bytes) -> tuple[KeyConfig, ...]:

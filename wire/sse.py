@@ -35,13 +35,11 @@ Event = Delta | Done | Failure
 
 def write_event(event: Event) -> bytes:
     """The lines of one event, with the empty line that ends it."""
-    match event:
-        case Delta():
-            return _lines(b"delta", write_json({"text": event.text}))
-        case Done():
-            return _lines(b"done", write_done(event))
-        case Failure():
-            return _lines(b"error", write_failure(event))
+    if isinstance(event, Delta):
+        return _lines(b"delta", write_json({"text": event.text}))
+    if isinstance(event, Done):
+        return _lines(b"done", write_done(event))
+    return _lines(b"error", write_failure(event))
 
 
 def _lines(name: bytes, data: bytes) -> bytes:

@@ -8,7 +8,7 @@ ever runs.
 """
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import yaml
 
@@ -40,8 +40,7 @@ def load_yaml(data: bytes, *, what: str) -> Node:
     except UnicodeDecodeError as error:
         raise FormatError(what, error.start, "not UTF-8") from None
     except yaml.MarkedYAMLError as error:
-        place = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise FormatError(what, 0, f"not YAML{place}: {error.problem}") from error
+        raise _error(what, error.problem_mark, f"not YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise FormatError(what, 0, "a character that YAML does not allow") from error
 
@@ -77,14 +76,12 @@ class _Loader:
             raise self._error(event, "an alias")
         if event.anchor is not None or event.tag is not None:
             raise self._error(event, "an anchor or a tag")
-        match event:
-            case yaml.SequenceStartEvent():
-                return [self._node(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)]
-            case yaml.MappingStartEvent():
-                return self._mapping(depth)
-            case yaml.ScalarEvent():
-                text: str = event.value
-                return text
+        if isinstance(event, yaml.SequenceStartEvent):
+            return [self._node(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)]
+        if isinstance(event, yaml.MappingStartEvent):
+            return self._mapping(depth)
+        text: str = event.value
+        return text
 
     def _mapping(self, depth: int) -> dict[str, Node]:
         mapping: dict[str, Node] = {}
@@ -102,5 +99,9 @@ class _Loader:
             yield event
 
     def _error(self, event: yaml.Event, problem: str) -> FormatError:
-        line = event.start_mark.line + 1 if event.start_mark else 0
-        return FormatError(self._what, line, f"{problem}, line {line}")
+        return _error(self._what, event.start_mark, problem)
+
+
+def _error(what: str, mark: object, problem: str) -> FormatError:
+    place = cast(yaml.error.Mark, mark)  # PyYAML's scanner and parser always give one
+    return FormatError(what, place.index, f"{problem}, line {place.line + 1}")
