@@ -42,7 +42,7 @@ folded: >-
     }
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[str | bytes, str]] = {
     "a key that stands twice": ("a: 1\nb: 2\na: 1", "the key 'a' stands twice, line 3"),
     "a key that stands twice inside": ("a: {b: 1, b: 1}", "stands twice"),
     "an anchor": ("a: &x 1", "an anchor or a tag"),
