@@ -69,21 +69,20 @@ def needles(canary: str, tokens: Sequence[int] = ()) -> list[Needle]:
 
 
 class Search:
-    """A compiled set of needles."""
+    """A set of needles. Time is needles times bytes, so let canaries share a stem and search that."""
 
     def __init__(self, wanted: Iterable[Needle]) -> None:
-        self._by_data = {needle.data: needle for needle in wanted}
-        self._overlap = max(len(data) for data in self._by_data) - 1
-        longest_first = sorted(self._by_data, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(re.escape(data) for data in longest_first))
+        self._needles = tuple(wanted)
+        self._overlap = max(len(needle.data) for needle in self._needles) - 1
 
     def pieces(self, where: str, pieces: Iterable[bytes]) -> Iterator[Hit]:
-        """Search consecutive pieces of one thing, also across their borders."""
+        """Search consecutive pieces of one thing, also across their borders; a hit per form."""
+        left = list(self._needles)
         rest = b""
         for piece in pieces:
             window = rest + piece
-            for match in self._pattern.finditer(window):
-                needle = self._by_data[match.group()]
+            for needle in [needle for needle in left if needle.data in window]:
+                left.remove(needle)
                 yield Hit(needle.canary, needle.form, where)
             rest = window[-self._overlap :]
 
