@@ -69,7 +69,7 @@ def needles(canary: str, tokens: Sequence[int] = ()) -> list[Needle]:
 
 
 class Search:
-    """A set of needles. Time is needles times bytes, so let canaries share a stem and search that."""
+    """A set of needles. Time is needles times bytes: let canaries share a stem, search that."""
 
     def __init__(self, wanted: Iterable[Needle]) -> None:
         self._needles = tuple(wanted)
