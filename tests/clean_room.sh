@@ -51,6 +51,7 @@ done < <(env -0)
 
 # A root of its own rather than chroot, under which the kernel refuses user namespaces. The mounts and
 # processes go when the commands have ended.
+# shellcheck disable=SC2016  # the inner shell expands it
 enter='
   set -euo pipefail
   cd "$1"; mount --rbind . .; cd "$1"
