@@ -167,7 +167,8 @@ class ChunkedRequestOpener(Ordered):
             header, _ = self.enc_ready
             info = request_info(Mode.CHUNKED, header)
             self._chunks = ChunkOpener(setup_recipient(header.suite, shared_secret, info))
-            return self._chunks.receive(bytes(self._locked))
+            waiting, self._locked = bytes(self._locked), bytearray()
+            return self._chunks.receive(waiting)
 
     def finish(self) -> bytes:
         """The request has ended: the plaintext of its last chunk, which may be empty.

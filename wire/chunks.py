@@ -4,8 +4,8 @@
     chunk = varint(length) || ciphertext          aad ""
     final = 00             || ciphertext          aad "final", to the end of the message
 
-The lengths are not authenticated: they only say where to look for the next tag. Every limit is
-checked before the bytes it limits are kept.
+The lengths are not authenticated: they only say where to look for the next tag. One above the limit
+is refused as soon as it is read, before its bytes are waited for.
 """
 
 from typing import Protocol

@@ -61,7 +61,7 @@ class RequestHeader:
         return self.key_id.to_bytes(1, "big") + self.suite.write()
 
     @classmethod
-    def parse(cls, data: bytes) -> "RequestHeader":
+    def parse(cls, data: bytes) -> Self:
         """Parse exactly `HEADER_BYTES` bytes.
 
         Raises:

@@ -7,7 +7,7 @@ on purpose.
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from wire.reader import Reader
 
@@ -68,7 +68,7 @@ class Suite:
         return b"".join(part.to_bytes(2, "big") for part in (self.kem, self.kdf, self.aead))
 
     @classmethod
-    def read(cls, reader: Reader) -> "Suite":
+    def read(cls, reader: Reader) -> Self:
         """Take three identifiers from `reader`.
 
         Raises:
