@@ -68,7 +68,8 @@ class _Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer malformed HTTP (4xx), and exceptions that nobody caught (500)."""
-        if status >= 500:
+        # A lost connection and an answer broken off are outcomes, which the observer was told.
+        if status >= 500 and not isinstance(exc, ConnectionError):
             self.log_exception("", exc_info=exc)
         if request.writer.output_size > 0:
             raise BrokenOffError
@@ -172,7 +173,7 @@ class HttpServer:
     async def _answered(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer under the limits, and report the outcome once."""
         tally = Tally()
-        outcome = CUT
+        outcome = FAILED.word
         self._running += 1
         try:
             response = await self._bounded(request, tally)
@@ -180,9 +181,13 @@ class HttpServer:
             return response
         except Refused as refused:
             if request.writer.output_size > 0:
+                outcome = CUT
                 raise BrokenOffError from refused
             outcome = refused.problem.word
             return problem_response(refused.problem)
+        except (asyncio.CancelledError, ConnectionError):
+            outcome = CUT
+            raise
         finally:
             self._running -= 1
             self._observer(tally.observation(outcome))
