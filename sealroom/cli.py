@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sealroom import __version__
-from sealroom.cli_report import error_json, error_lines
+from sealroom.cli_report import error_json, error_lines, printable
 from sealroom.cli_tasks import rewrite, summarize
 from sealroom.cli_verify import verify
 from sealroom.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, SealroomError, exit_code
@@ -25,6 +26,9 @@ from wire.api import Tone
 
 # 128 + SIGPIPE, as a shell reports a command whose reader went away.
 EXIT_BROKEN_PIPE = 141
+
+# RFC 3339 §5.6, in capital letters and without fractions of a second.
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 
 EXIT_CODES_HELP = """\
 exit codes:
@@ -72,21 +76,22 @@ def _report(error: SealroomError, *, as_json: bool) -> int:
         print(json.dumps({"error": error_json(error)}, indent=2))
     else:
         for line in error_lines(error):
-            print(line, file=sys.stderr)
+            print(printable(line), file=sys.stderr)
     return exit_code(error)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sealroom",
-        description="Ask a model about private messages, in a room that nobody else can enter.",
+        allow_abbrev=False,
+        description="Ask a model about private messages, sealed to a guest that has verified.",
         epilog=EXIT_CODES_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"sealroom {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("summarize", help="summarise a chat")
+    command = commands.add_parser("summarize", allow_abbrev=False, help="summarise a chat")
     command.add_argument(
         "file",
         metavar="FILE",
@@ -99,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_request_options(command)
     command.set_defaults(run=summarize)
 
-    command = commands.add_parser("rewrite", help="put a text into other words")
+    command = commands.add_parser("rewrite", allow_abbrev=False, help="put a text into other words")
     command.add_argument("file", metavar="FILE", help="UTF-8 text; - reads the standard input")
     command.add_argument(
         "--tone", required=True, choices=[tone.value for tone in Tone], help="how it should sound"
@@ -107,7 +112,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_request_options(command)
     command.set_defaults(run=rewrite)
 
-    command = commands.add_parser("verify", help="judge the evidence of a guest, offline")
+    command = commands.add_parser(
+        "verify", allow_abbrev=False, help="judge the evidence of a guest, offline"
+    )
     command.add_argument("file", metavar="EVIDENCE", help="an evidence object, as a guest gives it")
     command.add_argument(
         "--at", type=_time, metavar="TIME", help="judge as of this RFC 3339 time, and not of now"
@@ -164,10 +171,9 @@ def _count(text: str) -> int:
 
 def _time(text: str) -> datetime:
     wanted = "wanted an RFC 3339 time such as 2026-11-21T12:00:00Z"
+    if _RFC_3339.fullmatch(text) is None:
+        raise argparse.ArgumentTypeError(wanted)
     try:
-        time = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(wanted) from None
-    if time.tzinfo is None or "T" not in text:
-        raise argparse.ArgumentTypeError(wanted)
-    return time

@@ -84,10 +84,11 @@ def guest_lines(guest: VerifiedGuest) -> Iterator[str]:
     yield f"keys         {', '.join(target(config) for config in guest.key_configs)}"
     yield f"epoch        {statement.epoch}, good until {_time(guest)}"
     yield f"policy       {guest.policy_digest.hex()}"
-    for check in guest.checks:
-        yield f"held         {check.rule}: {check.got}"
     for note in guest.notes:
         yield f"note         {note.notice}: {note.got}"
+    yield f"{len(guest.checks)} checks held: the rule, the failure that it excludes, what was found"
+    for check in guest.checks:
+        yield f"  {check.rule:4} {check.reason}: {check.got}"
 
 
 def answer_json(answer: Answer) -> Json:

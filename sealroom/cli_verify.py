@@ -8,7 +8,7 @@ import json
 
 from attest.evidence import EVIDENCE_MAX_BYTES
 from sealroom.cli_files import read_input
-from sealroom.cli_report import guest_json, guest_lines
+from sealroom.cli_report import guest_json, guest_lines, printable
 from sealroom.errors import EXIT_OK
 from sealroom.evidence import verify_evidence
 from sealroom.room import wall_clock
@@ -25,5 +25,5 @@ def verify(args: argparse.Namespace) -> int:
     else:
         print("the guest is trusted")
         for line in guest_lines(guest):
-            print(line)
+            print(printable(line))
     return EXIT_OK

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import aiohttp
 from yarl import URL
 
+from attest.evidence import EVIDENCE_MAX_BYTES
 from sealroom.errors import AlteredError, Deadline, SealroomError, Truncated, Unreachable
 from sealroom.refusals import PROBLEM_MAX_BYTES, read_refusal
 from sealroom.relay import check_relay
@@ -23,7 +24,6 @@ from sealroom.timeouts import Timeouts
 from wire.ohttp import Mode
 
 EVIDENCE_PATH = ".well-known/sealroom-evidence"
-EVIDENCE_MAX_BYTES = 256 * 1024
 RESPONSE_MAX_BYTES = 4 * 1024 * 1024
 READ_MAX_BYTES = 64 * 1024
 HEADER_MAX_BYTES = 4096
@@ -51,21 +51,29 @@ class Body:
             Truncated: the connection broke off.
             AlteredError: more than `RESPONSE_MAX_BYTES` came.
         """
-        first = self._bytes == 0
-        now = asyncio.get_running_loop().time()
         limits = self._timeouts
-        soonest = self._started + limits.first_byte_s if first else now + limits.idle_s
-        last = self._started + limits.total_s
-        with _deadline_as("the answer", limits.total_s if last < soonest else limits.idle_s):
-            async with asyncio.timeout_at(min(soonest, last)):
-                try:
-                    data = await self._response.content.read(READ_MAX_BYTES)
-                except (aiohttp.ClientError, OSError) as error:
-                    raise Truncated from error
+        now = asyncio.get_running_loop().time()
+        until, limit_s = min(
+            (self._started + limits.total_s, limits.total_s),
+            (now + limits.idle_s, limits.idle_s)
+            if self._bytes
+            else (self._started + limits.first_byte_s, limits.first_byte_s),
+        )
+        try:
+            async with asyncio.timeout_at(until):
+                data = await self._next()
+        except TimeoutError as error:
+            raise Deadline("the answer", limit_s) from error
         self._bytes += len(data)
         if self._bytes > RESPONSE_MAX_BYTES:
             raise AlteredError(f"at most {RESPONSE_MAX_BYTES} bytes", "more")
         return data
+
+    async def _next(self) -> bytes:
+        try:
+            return await self._response.content.read(READ_MAX_BYTES)
+        except (aiohttp.ClientError, OSError) as error:
+            raise Truncated from error
 
     def close(self) -> None:
         """Gives the connection up; what had not been read is never read."""
@@ -90,7 +98,7 @@ class Transport:
             trust_env=False,
             max_line_size=HEADER_MAX_BYTES,
             max_field_size=HEADER_MAX_BYTES,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=timeouts.connect_s),
+            timeout=aiohttp.ClientTimeout(total=None, connect=timeouts.connect_s),
         )
 
     async def fetch_evidence(self) -> bytes:
@@ -101,7 +109,7 @@ class Transport:
         """
         url = self._relay / EVIDENCE_PATH
         limit_s = self._timeouts.evidence_s
-        with _mapped("evidence"), _deadline_as("the evidence", limit_s):
+        with self._mapped("evidence", limit_s):
             async with (
                 asyncio.timeout(limit_s),
                 self._session.get(url, allow_redirects=False) as response,
@@ -120,7 +128,7 @@ class Transport:
         started = asyncio.get_running_loop().time()
         mode = Mode.CHUNKED
         limit_s = self._timeouts.first_byte_s
-        with _mapped("request"), _deadline_as("the first byte of the answer", limit_s):
+        with self._mapped("answer", limit_s):
             async with asyncio.timeout(limit_s):
                 response = await self._session.post(
                     self._relay / "t" / target,
@@ -136,6 +144,18 @@ class Transport:
                     response.close()
                     raise
         return Body(response, self._timeouts, started)
+
+    @contextmanager
+    def _mapped(self, what: str, limit_s: float) -> Iterator[None]:
+        """Errors of aiohttp stay in this file: of them only the class is told, never the text."""
+        try:
+            yield
+        except aiohttp.ConnectionTimeoutError as error:
+            raise Deadline("a connection to the relay", self._timeouts.connect_s) from error
+        except TimeoutError as error:
+            raise Deadline(f"the {what}", limit_s) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unreachable(what, "a reply from the relay", type(error).__name__) from error
 
     async def aclose(self) -> None:
         """Closes whatever connection is still open."""
@@ -168,22 +188,3 @@ async def _read_bounded(response: aiohttp.ClientResponse, what: str, most: int) 
         if len(data) > most:
             raise Unreachable(what, f"at most {most} bytes", "more", status=response.status)
     return bytes(data)
-
-
-@contextmanager
-def _deadline_as(waiting_for: str, limit_s: float) -> Iterator[None]:
-    try:
-        yield
-    except TimeoutError as error:
-        raise Deadline(waiting_for, limit_s) from error
-
-
-@contextmanager
-def _mapped(what: str) -> Iterator[None]:
-    """Errors of aiohttp do not leave this file; their class says enough, their text may quote."""
-    try:
-        yield
-    except aiohttp.ConnectionTimeoutError as error:
-        raise Deadline("a connection to the relay", None) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise Unreachable(what, "a reply from the relay", type(error).__name__) from error

@@ -12,6 +12,8 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -65,15 +67,24 @@ class Exchange:
 class Guest:
     """One guest of the mock platform with one key."""
 
-    def __init__(self, suite: Suite = DEFAULT, not_before: float | None = None) -> None:
+    def __init__(self, suite: Suite = DEFAULT) -> None:
         self._platform = MockSnp()
         self._suite = suite
         self._receipt_key = Ed25519PrivateKey.generate()
-        self.rotate(not_before)
+        self.rotate()
 
-    def rotate(self, not_before: float | None = None) -> None:
+    @classmethod
+    def fixed(cls) -> Self:
+        """A guest whose evidence is the same each time, good at 2026-11-21T12:00:00Z."""
+        guest = cls()
+        guest._receipt_key = Ed25519PrivateKey.from_private_bytes(b"r" * 32)
+        noon = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
+        guest.rotate(noon, PrivateKey.from_seed(DEFAULT.kem, b"k" * 32))
+        return guest
+
+    def rotate(self, not_before: float | None = None, key: PrivateKey | None = None) -> None:
         """A new key and new evidence; the old key is gone."""
-        self._key = PrivateKey.generate(self._suite.kem)
+        self._key = PrivateKey.generate(self._suite.kem) if key is None else key
         pair = (self._suite.kdf, self._suite.aead)
         config = KeyConfig(1, self._suite.kem, self._key.public_bytes, (pair,))
         self.key_config = write_key_config(config)
@@ -106,8 +117,8 @@ class Guest:
     def target(self) -> str:
         return target(self.key_config)
 
-    def trust_file(self, relay: str = "http://127.0.0.1:1") -> bytes:
-        """A trust file that trusts this guest. JSON in one line per value is YAML too."""
+    def trust_file(self, relay: str = "http://127.0.0.1:1", roots: object = None) -> bytes:
+        """A trust file that trusts this guest, or `roots`. JSON is YAML too."""
         policy = mock_policy_mapping(
             platform=self._platform,
             model=MODEL,
@@ -118,7 +129,7 @@ class Guest:
         trust = {
             "format": FORMAT,
             "relay": relay,
-            "roots": write_roots(mock_roots()),
+            "roots": write_roots(mock_roots()) if roots is None else roots,
             "policy": policy,
         }
         return json.dumps(trust, indent=1).encode()

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from attest import Stage
+from attest.evidence import EVIDENCE_MAX_BYTES
 from attest.receipt import Ended, Receipt
 from sealroom import Message, Timeouts, Trust, aio
 from sealroom.errors import (
@@ -22,7 +23,7 @@ from sealroom.errors import (
     Truncated,
     Unreachable,
 )
-from sealroom.transport import EVIDENCE_MAX_BYTES, RESPONSE_MAX_BYTES
+from sealroom.transport import RESPONSE_MAX_BYTES
 from tests.sealroom.guest import DONE, WORDS, Guest, Reply, base64url, head, records
 from tests.sealroom.relay import Relay, always, problem, serving, stream
 from wire import bhttp_pieces as pieces

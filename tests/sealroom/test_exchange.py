@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may be encrypted to: a verified guest and nothing that looks like one."""
+
+import ast
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+import sealroom
+from attest import parse_evidence
+from sealroom import Trust
+from sealroom.evidence import verify_evidence
+from sealroom.exchange import seal
+from tests.sealroom.guest import Guest
+
+
+def test_a_verified_guest_is_sealed_to(guest: Guest, trust: Trust) -> None:
+    verified = verify_evidence(guest.evidence, trust, now=datetime.now(UTC))
+    sealed = seal(verified, "/v1/x", b"content", media="a/b", accept="c/d")
+    request = guest.open(sealed.body).request
+    assert (sealed.target, request.content) == (guest.target, b"content")
+    assert b"content" not in sealed.body
+    assert "content" not in repr(sealed)
+
+
+def test_nothing_else_is_sealed_to(guest: Guest) -> None:
+    evidence, _ = parse_evidence(guest.evidence)
+    lookalike = SimpleNamespace(key_configs=(guest.key_config,), statement=guest.statement)
+    for wrong in (lookalike, guest.statement, evidence, guest.key_config, None):
+        with pytest.raises(TypeError):
+            seal(wrong, "/v1/x", b"", media="a/b", accept="c/d")  # type: ignore[arg-type]  # the point
+
+
+def test_only_one_file_of_the_sdk_encrypts() -> None:
+    sealers = {"RequestSealer", "ChunkedRequestSealer", "setup_sender", "encap"}
+    folder = Path(sealroom.__file__).parent
+    users = {
+        path.name
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and sealers & {alias.name for alias in node.names}
+    }
+    assert users == {"exchange.py"}
