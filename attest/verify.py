@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hmac import compare_digest
 
 from attest.errors import FormatError
 from attest.evidence import Endorsements, Evidence, SnpEndorsements
@@ -43,7 +44,7 @@ BINDING_RULES: tuple[Rule[None, _Bound], ...] = (
     Rule(
         "S18",
         Reason.REPORT_DATA_MISMATCH,
-        lambda p, c: c.report_data == c.digest,
+        lambda p, c: compare_digest(c.report_data, c.digest),
         lambda p, c: f"SHA-512 of the statement, {c.digest.hex()}",
         lambda c: c.report_data.hex(),
     ),

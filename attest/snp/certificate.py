@@ -2,8 +2,8 @@
 """The VEK certificate: VCEK (one chip's key) or VLEK (one cloud's key), AMD 57230 §3 (rule S4).
 
 The set of extensions and each one's encoding is exact, because the TCB and the chip identity that
-a verifier relies on stand in them. All are non-critical, under 1.3.6.1.4.1.3704.1; hwID is raw
-octets without a DER wrapper, so its type is never sniffed: only its length decides.
+a verifier relies on stand in them. All are non-critical, under 1.3.6.1.4.1.3704.1. Certificates in
+the field carry hwID as raw octets; an OCTET STRING is taken too, and the length alone tells which.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, EllipticCurvePublicKey
 
-from attest.der import IA5_STRING, DerReader
+from attest.der import IA5_STRING, OCTET_STRING, DerReader
 from attest.errors import FormatError
 from attest.snp.tcb import TCB_BYTES
 from attest.x509 import Certificate, parse_certificate
@@ -117,16 +117,13 @@ def parse_vek(der: bytes) -> Vek:
     levels = bytearray(TCB_BYTES)
     for oid, byte in spl_oids.items():
         levels[byte] = _spl(values, oid)
-    hwid = values.get(HWID)
-    if hwid is not None and len(hwid) != HWID_BYTES[struct_version]:
-        raise FormatError(_WHAT, None, f"hwID has {len(hwid)} bytes")
     return Vek(
         kind=kind,
         certificate=certificate,
         struct_version=struct_version,
         product_name=_product_name(values[PRODUCT_NAME]),
         tcb=bytes(levels),
-        hwid=hwid,
+        hwid=_hwid(values[HWID], HWID_BYTES[struct_version]) if HWID in values else None,
         csp_id=_ia5(values[CSP_ID], _CSP_ID_MAX_CHARACTERS) if CSP_ID in values else None,
         public_key=_public_key(certificate.spki),
     )
@@ -140,6 +137,17 @@ def _spl(values: dict[str, bytes], oid: str) -> int:
         if number > 0xFF:
             raise reader.error(f"wanted at most 255, got {number}")
     return number
+
+
+def _hwid(value: bytes, size: int) -> bytes:
+    """The identity, which may begin with any byte: its type is never guessed from the first."""
+    if len(value) == size:
+        return value
+    with DerReader(f"{_WHAT}, hwID", value) as reader:
+        hwid = reader.element(OCTET_STRING).body
+        if len(hwid) != size:
+            raise reader.error(f"wanted {size} bytes, got {len(hwid)}")
+    return hwid
 
 
 def _ia5(value: bytes, most: int) -> str:

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""X.509: what a certificate and a revocation list must be, against an independent parser."""
+
+from __future__ import annotations
+
+import base64
+import warnings
+
+import pytest
+from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attest import FormatError
+from attest.snp.amd_certificates import CERTIFICATES
+from attest.snp.product import ProductLine
+from attest.x509 import (
+    CERTIFICATE_MAX_BYTES,
+    CRL_MAX_BYTES,
+    common_name,
+    parse_certificate,
+    parse_crl,
+)
+from lab.mocktsm import MockSnp
+from lab.mocktsm.der import bits, element, extension, integer, sequence, utc_time
+from lab.mocktsm.pki import VCEK_LIFE, ark, crl
+from tests.attest.snp.evidence import load
+
+VEK = MockSnp().certificate
+CRL = crl(ProductLine.MILAN, revoked=(0x10001, 5))
+NAME = ark(ProductLine.MILAN).name
+ALGORITHM = sequence(b"\x06\x01\x2a")
+EXTENSIONS = element(0xA3, sequence(extension("1.2.3", b"")))
+
+
+def certificate(**changes: bytes) -> bytes:
+    """A certificate without a real key or signature."""
+    parts = {
+        "version": element(0xA0, integer(2)),
+        "serial": integer(0),
+        "algorithm": ALGORITHM,
+        "issuer": NAME,
+        "validity": sequence(*map(utc_time, VCEK_LIFE)),
+        "subject": NAME,
+        "spki": sequence(),
+        "extensions": EXTENSIONS,
+    } | {name: value for name, value in changes.items() if name != "outer"}
+    return sequence(sequence(*parts.values()), changes.get("outer", ALGORITHM), bits(b"signature"))
+
+
+def revocations(**changes: bytes) -> bytes:
+    """A revocation list without a real signature."""
+    parts = {
+        "version": integer(1),
+        "algorithm": ALGORITHM,
+        "issuer": NAME,
+        "this_update": utc_time(VCEK_LIFE[0]),
+        "next_update": utc_time(VCEK_LIFE[1]),
+        "revoked": sequence(sequence(integer(3), utc_time(VCEK_LIFE[0]))),
+        "extensions": element(0xA0, sequence(extension("2.5.29.20", integer(1)))),
+    } | {name: value for name, value in changes.items() if name != "outer"}
+    return sequence(sequence(*parts.values()), changes.get("outer", ALGORITHM), bits(b"signature"))
+
+
+def pinned() -> list[bytes]:
+    return [base64.b64decode(text) for texts in CERTIFICATES.values() for text in texts]
+
+
+@pytest.mark.parametrize("der", [*pinned(), VEK, load("turin-virtee-vcek/vek.der")])
+def test_it_agrees_with_an_independent_parser(der: bytes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)  # serial number 0
+        wanted = x509.load_der_x509_certificate(der)
+        serial = wanted.serial_number
+    got = parse_certificate(der)
+    assert got.serial == serial
+    assert (got.tbs, got.signature) == (wanted.tbs_certificate_bytes, wanted.signature)
+    assert (got.issuer, got.subject) == (
+        wanted.issuer.public_bytes(),
+        wanted.subject.public_bytes(),
+    )
+    assert got.not_before == wanted.not_valid_before_utc
+    assert got.not_after == wanted.not_valid_after_utc
+    assert list(got.extensions) == [part.oid.dotted_string for part in wanted.extensions]
+
+
+@pytest.mark.parametrize("der", [CRL, load("crl/milan.der"), load("crl/genoa.der")])
+def test_it_agrees_with_an_independent_parser_about_crls(der: bytes) -> None:
+    wanted, got = x509.load_der_x509_crl(der), parse_crl(der)
+    assert (got.tbs, got.signature) == (wanted.tbs_certlist_bytes, wanted.signature)
+    assert got.revoked == {entry.serial_number for entry in wanted}
+    assert (got.this_update, got.next_update) == (wanted.last_update_utc, wanted.next_update_utc)
+
+
+def test_the_parts_are_read() -> None:
+    assert parse_certificate(certificate()).subject == NAME
+    assert parse_crl(revocations()).revoked == {3}
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        certificate(version=b""),
+        certificate(version=element(0xA0, integer(1))),
+        certificate(serial=integer(2**160)),
+        certificate(outer=sequence(b"\x06\x01\x2b")),
+        certificate(extensions=b""),
+        certificate(extensions=element(0xA1, bits(b"unique"))),
+        certificate(extensions=EXTENSIONS + EXTENSIONS),
+        certificate(
+            extensions=element(
+                0xA3, sequence(extension("1.2.3", b""), extension("1.2.3", b"other"))
+            )
+        ),
+        certificate(
+            extensions=element(0xA3, sequence(*(extension(f"1.2.{n}", b"") for n in range(33))))
+        ),
+        certificate(validity=sequence(utc_time(VCEK_LIFE[0]))),
+        certificate() + b"\x00",
+        certificate(spki=sequence(bytes(CERTIFICATE_MAX_BYTES))),
+    ],
+)
+def test_another_form_is_no_certificate(der: bytes) -> None:
+    with pytest.raises(FormatError):
+        parse_certificate(der)
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        revocations(version=b""),
+        revocations(version=integer(0)),
+        revocations(outer=sequence(b"\x06\x01\x2b")),
+        revocations(next_update=b""),
+        revocations(extensions=b""),
+        revocations(
+            extensions=element(0xA0, sequence(extension("2.5.29.27", integer(1), critical=True)))
+        ),
+        revocations() + b"\x00",
+        revocations(revoked=sequence(bytes(CRL_MAX_BYTES))),
+    ],
+)
+def test_another_form_is_no_crl(der: bytes) -> None:
+    with pytest.raises(FormatError):
+        parse_crl(der)
+
+
+def test_a_reason_with_an_entry_does_not_hide_it() -> None:
+    entry = sequence(integer(4), utc_time(VCEK_LIFE[0]), sequence(extension("2.5.29.21", b"")))
+    assert parse_crl(revocations(revoked=sequence(entry))).revoked == {4}
+
+
+def test_a_crl_may_revoke_nothing() -> None:
+    assert parse_crl(revocations(revoked=b"")).revoked == frozenset()
+
+
+def test_a_name_is_told_by_its_common_name() -> None:
+    assert common_name(NAME) == "ARK-Milan MOCK"
+    assert common_name(b"\x30\x02\x05\x00") == "30020500"
+
+
+@given(offset=st.integers(0, len(VEK) - 1), value=st.binary(min_size=1, max_size=4))
+def test_any_change_gives_a_certificate_or_a_format_error(offset: int, value: bytes) -> None:
+    changed = VEK[:offset] + value + VEK[offset + len(value) :]
+    try:
+        assert parse_certificate(changed).der == changed
+    except FormatError as error:
+        assert error.what == "certificate"
+
+
+@given(offset=st.integers(0, len(CRL) - 1), value=st.binary(min_size=1, max_size=4))
+def test_any_change_gives_a_crl_or_a_format_error(offset: int, value: bytes) -> None:
+    changed = CRL[:offset] + value + CRL[offset + len(value) :]
+    try:
+        assert parse_crl(changed).tbs in changed
+    except FormatError as error:
+        assert error.what == "CRL"
