@@ -21,6 +21,9 @@ HEAD_S: Final = 10.0
 """Time for a complete request head, counted from the connection or the last answer."""
 CONNECT_S: Final = 5.0
 """Time to connect to the next hop."""
+REUSE_S: Final = 5.0
+"""How long an idle connection to the next hop is kept: well below its HEAD_S, so that a request is
+not sent into a connection that is just being closed. It would be lost, as nothing is sent twice."""
 IDLE_S: Final = 60.0
 """Longest pause between two pieces, in either direction. A guest sends something every 5 s."""
 TOTAL_S: Final = 300.0

@@ -17,7 +17,7 @@ from typing import Final
 from yarl import URL
 
 from services.command import listen_address
-from services.limits import Limits
+from services.limits import REUSE_S, Limits
 from services.problems import (
     BAD_GATEWAY,
     BUSY,
@@ -110,6 +110,7 @@ def _values(installation: Installation, gateway: URL) -> dict[str, str]:
         "BODY_MAX_BYTES": str(limits.body_max_bytes),
         "HEAD_S": _milliseconds(limits.head_s),
         "IDLE_S": _milliseconds(limits.idle_s),
+        "REUSE_S": _milliseconds(REUSE_S),
         "CONNECT_S": _milliseconds(limits.connect_s),
         "LISTEN": f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         "SCHEME": gateway.scheme,

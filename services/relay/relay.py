@@ -27,7 +27,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from services.limits import PIECE_MAX_BYTES, Limits
+from services.limits import PIECE_MAX_BYTES, REUSE_S, Limits
 from services.observer import Observer, Tally, unobserved
 from services.pieces import Download, Upload
 from services.problems import BAD_GATEWAY, DEADLINE, Refused, of_gateway
@@ -80,7 +80,9 @@ class Relay:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._limits.exchanges_max),
+            connector=aiohttp.TCPConnector(
+                limit=self._limits.exchanges_max, keepalive_timeout=REUSE_S
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=OWN_FIELDS,
             auto_decompress=False,

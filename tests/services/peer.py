@@ -60,6 +60,7 @@ class Peer(GuestBase):
     keys: bytes = b"\x00\x01k"
     script: Script = echo
     asked: int = 0
+    asked_again: asyncio.Event = field(default_factory=asyncio.Event)
     links: list[Any] = field(default_factory=list)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -75,6 +76,8 @@ class Peer(GuestBase):
     @override
     async def Evidence(self, stream: Any) -> None:
         await stream.recv_message()
+        if self.asked:
+            self.asked_again.set()
         self.asked += 1
         self.links.append(stream._stream._transport)
         reply = EvidenceReply(

@@ -150,6 +150,20 @@ def test_the_first_guest_that_answers_shows_its_evidence() -> None:
     assert asyncio.run(run()) == b"2"
 
 
+def test_guests_are_asked_again_on_a_beat() -> None:
+    async def run() -> None:
+        peer = Peer()
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            listening(peer) as address,
+            Fleet([address], Limits(), clock=Clock(), refresh_s=0.01) as fleet,
+        ):
+            await peer.asked_again.wait()
+            await fleet.guest_of(TARGET)
+
+    asyncio.run(run())
+
+
 def test_a_fleet_has_a_guest() -> None:
     addresses: list[GuestAddress] = []
     with pytest.raises(ValueError, match="at least one"):

@@ -132,6 +132,40 @@ def test_a_client_that_sends_nothing_for_too_long_resets_the_call() -> None:
     with_client(peer, conversation, Limits(idle_s=0.2))
 
 
+def test_a_guest_that_does_not_read_for_too_long_is_a_deadline() -> None:
+    async def never_read(_: Call) -> None:
+        await asyncio.sleep(PATIENCE_S)
+
+    peer = Peer(script=never_read)
+
+    async def conversation(client: Client) -> None:
+        flood = asyncio.create_task(client.send(http_chunk(b"x" * (32 << 20))))
+        assert (await client.head()).status == 504
+        await peer.cancelled.wait()
+        await asyncio.gather(flood, return_exceptions=True)
+
+    with_client(peer, conversation, Limits(idle_s=0.5, body_max_bytes=64 << 20))
+
+
+def test_a_body_whose_framing_breaks_resets_the_call() -> None:
+    begun = asyncio.Event()
+
+    async def wait(call: Call) -> None:
+        begun.set()
+        await call.body()
+
+    peer = Peer(script=wait)
+
+    async def conversation(client: Client) -> None:
+        await client.send(http_chunk(b"beginning"))
+        await begun.wait()
+        await client.send(b"not a length\r\n")
+        assert (await client.head()).status in {400, 408}
+        await peer.cancelled.wait()
+
+    with_client(peer, conversation, Limits(idle_s=0.2))
+
+
 @pytest.mark.parametrize("limits", [Limits(idle_s=0.2), Limits(total_s=0.2)], ids=["idle", "total"])
 def test_a_guest_that_says_nothing_is_a_deadline_and_is_reset(limits: Limits) -> None:
     async def wait(call: Call) -> None:

@@ -253,6 +253,21 @@ def test_an_answer_of_another_type_is_not_passed_on_as_such(kind: str) -> None:
         assert (head.status, head["content-type"]) == (200, CHUNKED_RES)
 
 
+def test_a_content_coding_of_the_gateway_is_not_passed_on(kind: str) -> None:
+    answer = response(200, {"Content-Type": CHUNKED_RES, "Content-Encoding": "gzip"}, b"opened")
+    _, _, head, content = exchanged(kind, {"Content-Type": CHUNKED}, answer)
+    if kind == "python":
+        assert (head.status, json.loads(content)["title"]) == (502, "bad-gateway")
+    else:  # the bytes as they came, under no coding
+        assert (head.status, content, head.all("content-encoding")) == (200, b"opened", [])
+
+
+def test_an_empty_answer_is_an_empty_answer(kind: str) -> None:
+    answer = response(200, {"Content-Type": CHUNKED_RES})
+    _, _, head, content = exchanged(kind, {"Content-Type": CHUNKED}, answer)
+    assert (head.status, head["content-type"], content) == (200, CHUNKED_RES, b"")
+
+
 def test_a_gateway_that_is_not_there_is_a_bad_gateway(kind: str) -> None:
     async def run() -> tuple[Head, bytes]:
         async with relaying(kind, free_port()) as port:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from guestapi import REFUSALS, Reason
 from services.ingress.guest import PROBLEM_OF
-from services.limits import Limits
+from services.limits import HEAD_S, REUSE_S, Limits
 from services.problems import BAD_GATEWAY, BUSY, PROBLEMS, Refused, of_gateway
 from services.relay.nginx import Installation, render
 from services.relay.relay import parse_origin
@@ -91,6 +91,10 @@ def test_nginx_gets_every_problem_and_no_name_is_left_open() -> None:
         assert f"return {problem.status} '{problem.body.decode()}';" in text
     assert "listen [::1]:8080;" in text
     assert "proxy_ssl" not in text
+
+
+def test_a_connection_is_given_up_before_the_next_hop_closes_it() -> None:
+    assert REUSE_S <= HEAD_S / 2
 
 
 def test_nginx_checks_the_certificate_of_an_https_gateway() -> None:
