@@ -17,7 +17,7 @@ from tests.services.test_relay_streams import settled
 
 # The HTTP/2 windows and our buffers are below 1 MiB; the rest is the kernel's socket buffers.
 STALLED_MAX_BYTES = 12 << 20
-ENDLESS_BYTES = 48 << 20
+ENDLESS_BYTES = 24 << 20
 BLOCK = b"x" * 65536
 
 

@@ -29,7 +29,7 @@ from tests.services.relays import ANSWER_HEAD, asked, kinds, relaying
 # What a stalled stream may hold: our windows and buffers, and the kernel's socket buffers, which
 # are the larger part (net.ipv4.tcp_wmem and tcp_rmem allow several MB per socket here).
 STALLED_MAX_BYTES = 24 << 20
-ENDLESS_BYTES = 64 << 20
+ENDLESS_BYTES = 36 << 20
 BLOCK = b"x" * 65536
 
 
