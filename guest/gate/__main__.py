@@ -4,14 +4,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 from collections.abc import Mapping
-from typing import Final
-
-from grpclib.config import Configuration
-from grpclib.server import Server
 
 from guest import sandbox
 from guest.channel import Channel, GoneError
@@ -19,13 +14,9 @@ from guest.child import NETWORK, linked, start
 from guest.door import Process, Say
 from guest.gate.exchange import Exchanges
 from guest.gate.links import Links
+from guest.gate.server import GateServer
 from guest.gate.service import Service
 from guest.settings import GateSettings, read_section
-
-# What the host may send before the gate has read it: per exchange, and per connection.
-FLOW: Final = Configuration(
-    http2_stream_window_size=65535, http2_connection_window_size=4 * 1024 * 1024
-)
 
 
 def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) -> None:
@@ -39,10 +30,7 @@ async def _serve(wiring: Channel, limits: GateSettings) -> None:
     done = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, done.set)
     links = Links()
-    quiet = logging.getLogger("grpclib")  # its records may quote what came over the network
-    quiet.addHandler(logging.NullHandler())
-    quiet.propagate = False
-    server = Server([Service(links, Exchanges(links, limits))], config=FLOW)
+    server = GateServer([Service(links, Exchanges(links, limits))])
     listener: asyncio.Future[socket.socket] = loop.create_future()
 
     def hear() -> None:

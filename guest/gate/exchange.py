@@ -185,7 +185,7 @@ async def _drain(ours: socket.socket, send: Callable[[bytes], Awaitable[None]]) 
         try:
             packet = await loop.sock_recv(ours, HEAD.size + PIECE_MAX_BYTES)
         except ConnectionResetError:
-            packet = b""
+            continue  # it left with our words unread; what it had said is still there
         if not packet:
             break
         try:

@@ -93,14 +93,13 @@ class Links:
     def _listen(self, peer: Process, door: Channel) -> None:
         try:
             parcel = door.hear(wait=False)
+            if parcel is not None:
+                self._heard(parcel)
         except GoneError:
             self._drop(peer)
         except DoorError:
             journal.record(journal.Event.DOOR_BROKEN)
             self._drop(peer)
-        else:
-            if parcel is not None:
-                self._heard(parcel)
 
     def _heard(self, parcel: Parcel) -> None:
         if parcel.say is Say.READY:

@@ -15,7 +15,7 @@ from guest import sandbox
 from guest.door import Refusal
 from guest.gate.exchange import Exchanges, RefusedError
 from guest.gate.links import Links
-from guestapi import MESSAGE_MAX_BYTES, REPLY_MAX_BYTES, TARGET_HEX_DIGITS, Reason, refusal
+from guestapi import MESSAGE_MAX_BYTES, TARGET_HEX_DIGITS, Reason, refusal
 from guestapi.guest_grpc import GuestBase
 from guestapi.guest_pb2 import (
     CHUNKED,
@@ -35,6 +35,7 @@ from guestapi.receive import MessageError, receive
 if TYPE_CHECKING:
     from grpclib.server import Stream
 
+EMPTY_MAX_BYTES: Final = 64  # of the requests that say nothing
 OPEN_MAX_S: Final = 5.0  # from the start of the call to its first message
 _TARGET: Final = re.compile(rf"[0-9a-f]{{{TARGET_HEX_DIGITS}}}")
 
@@ -77,7 +78,7 @@ class Service(GuestBase):
         self, stream: Stream[EvidenceRequest, EvidenceReply]
     ) -> None:
         """The newest evidence and every target that still answers."""
-        await receive(stream, max_bytes=REPLY_MAX_BYTES)
+        await receive(stream, max_bytes=EMPTY_MAX_BYTES)
         publication = self._links.publication
         if publication is None:
             raise refusal(Reason.UNAVAILABLE)
@@ -94,7 +95,7 @@ class Service(GuestBase):
         self, stream: Stream[HealthRequest, HealthReply]
     ) -> None:
         """Counts and states; `missing` also names parts of the sandbox that are not there."""
-        await receive(stream, max_bytes=REPLY_MAX_BYTES)
+        await receive(stream, max_bytes=EMPTY_MAX_BYTES)
         publication = self._links.publication
         down = [] if self._links.zygote_ready else ["zygote"]
         if publication is None:

@@ -53,7 +53,7 @@ class Slots:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._release()  # the slot was given to us in the moment we left
-            else:
+            elif turn in self._waiting:  # else it was passed over in the moment we left
                 self._waiting.remove(turn)
             raise
 
