@@ -191,3 +191,13 @@ def conclude(stage: Stage, *outcomes: Outcome) -> tuple[Check, ...]:
     if findings:
         raise Refused(stage, findings)
     return tuple(check for outcome in outcomes for check in outcome.held)
+
+
+def any_hex(values: frozenset[bytes]) -> str:
+    """An allow-list of byte strings, for people."""
+    return " or ".join(sorted(value.hex() for value in values))
+
+
+def words(values: frozenset[str]) -> str:
+    """A set of words, for people."""
+    return ", ".join(sorted(values)) or "nothing"

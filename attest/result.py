@@ -126,10 +126,10 @@ R = TypeVar("R", VerifiedReport, VerifiedGuest)
 
 
 def conclude_verification(result: type[R], **values: Any) -> R:
-    """Make a result. Called at the end of a verification, and nowhere else."""
+    """Make a result with all its fields. Called at the end of a verification, and nowhere else."""
+    if values.keys() != result.__dataclass_fields__.keys():
+        raise TypeError(f"{result.__name__} does not have just {', '.join(values)}")
     made = object.__new__(result)
-    for name in result.__dataclass_fields__:
-        object.__setattr__(made, name, values.pop(name))
-    if values:
-        raise TypeError(f"{result.__name__} has no {', '.join(values)}")
+    for name, value in values.items():
+        object.__setattr__(made, name, value)
     return made

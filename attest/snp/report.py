@@ -131,7 +131,6 @@ class ReportV5(ReportV3):
     )
 
 
-SnpReport = ReportV2 | ReportV3 | ReportV5
 VERSIONS: dict[int, type[ReportV2]] = {2: ReportV2, 3: ReportV3, 4: ReportV3, 5: ReportV5}
 
 

@@ -9,7 +9,7 @@ policy about the product at hand.
 
 from __future__ import annotations
 
-from attest.findings import Reason, Rule
+from attest.findings import Reason, Rule, any_hex, words
 from attest.snp.certificate import KeyKind
 from attest.snp.claims import KEY_NAMES, Claims
 from attest.snp.policy import ProductPolicy, SnpPolicy
@@ -23,14 +23,6 @@ _POLICY_ALWAYS_ONE = 17
 _POLICY_MIGRATE_MA = 18
 _POLICY_DEBUG = 19
 _POLICY_RESERVED_FROM = 26
-
-
-def _words(words: frozenset[str]) -> str:
-    return ", ".join(sorted(words)) or "nothing"
-
-
-def _hexes(values: frozenset[bytes]) -> str:
-    return " or ".join(sorted(value.hex() for value in values))
 
 
 def _dotted(*numbers: int) -> str:
@@ -56,7 +48,7 @@ RULES: tuple[Rule[SnpPolicy, Claims], ...] = (
         "S2",
         Reason.SIGNING_KEY_NOT_ACCEPTED,
         lambda p, c: c.vek.kind in p.keys,
-        lambda p, c: _words(frozenset(p.keys)),
+        lambda p, c: words(frozenset(p.keys)),
         lambda c: c.vek.kind,
     ),
     Rule(  # The VCEK is not in use then, whatever signed. A VLEK is unaffected by it.
@@ -80,14 +72,14 @@ RULES: tuple[Rule[SnpPolicy, Claims], ...] = (
             c.vek.product_name in PRODUCTS[c.line].names
             and c.vek.struct_version == PRODUCTS[c.line].struct_version
         ),
-        lambda p, c: f"{_words(PRODUCTS[c.line].names)} {PRODUCTS[c.line].struct_version}",
+        lambda p, c: f"{words(PRODUCTS[c.line].names)} {PRODUCTS[c.line].struct_version}",
         lambda c: f"{c.vek.product_name} {c.vek.struct_version}",
     ),
     Rule(
         "S3",
         Reason.PRODUCT_NOT_ACCEPTED,
         lambda p, c: p.product(c.line) is not None,
-        lambda p, c: _words(frozenset(product.line for product in p.products)),
+        lambda p, c: words(frozenset(product.line for product in p.products)),
         lambda c: c.line,
     ),
     Rule(
@@ -122,7 +114,7 @@ RULES: tuple[Rule[SnpPolicy, Claims], ...] = (
         "S10",
         Reason.UNKNOWN_CSP,
         lambda p, c: c.vek.csp_id is None or c.vek.csp_id in p.csp_ids,
-        lambda p, c: _words(p.csp_ids),
+        lambda p, c: words(p.csp_ids),
         lambda c: c.vek.csp_id or "none",
     ),
     Rule(
@@ -173,15 +165,15 @@ RULES: tuple[Rule[SnpPolicy, Claims], ...] = (
         "S12",
         Reason.GUEST_ALLOWS_TOO_MUCH,
         lambda p, c: c.permissions <= p.guest_allows,
-        lambda p, c: f"at most {_words(frozenset(p.guest_allows))}",
-        lambda c: _words(frozenset(c.permissions)),
+        lambda p, c: f"at most {words(frozenset(p.guest_allows))}",
+        lambda c: words(frozenset(c.permissions)),
     ),
     Rule(
         "S12",
         Reason.GUEST_REQUIRES_TOO_LITTLE,
         lambda p, c: c.requirements >= p.guest_requires,
-        lambda p, c: f"at least {_words(frozenset(p.guest_requires))}",
-        lambda c: _words(frozenset(c.requirements)),
+        lambda p, c: f"at least {words(frozenset(p.guest_requires))}",
+        lambda c: words(frozenset(c.requirements)),
     ),
     Rule(
         "S13",
@@ -201,28 +193,28 @@ RULES: tuple[Rule[SnpPolicy, Claims], ...] = (
         "S14",
         Reason.PLATFORM_LACKS,
         lambda p, c: c.platform >= p.platform_has,
-        lambda p, c: f"at least {_words(frozenset(p.platform_has))}",
-        lambda c: _words(frozenset(c.platform)),
+        lambda p, c: f"at least {words(frozenset(p.platform_has))}",
+        lambda c: words(frozenset(c.platform)),
     ),
     Rule(
         "S14",
         Reason.PLATFORM_FORBIDDEN,
         lambda p, c: not c.platform & p.platform_lacks,
-        lambda p, c: f"none of {_words(frozenset(p.platform_lacks))}",
-        lambda c: _words(frozenset(c.platform)),
+        lambda p, c: f"none of {words(frozenset(p.platform_lacks))}",
+        lambda c: words(frozenset(c.platform)),
     ),
     Rule(
         "S17",
         Reason.UNKNOWN_MEASUREMENT,
         lambda p, c: c.report.measurement in p.measurements,
-        lambda p, c: _hexes(p.measurements),
+        lambda p, c: any_hex(p.measurements),
         lambda c: c.report.measurement.hex(),
     ),
     Rule(
         "S17",
         Reason.UNKNOWN_HOST_DATA,
         lambda p, c: c.report.host_data in p.host_data,
-        lambda p, c: _hexes(p.host_data),
+        lambda p, c: any_hex(p.host_data),
         lambda c: c.report.host_data.hex(),
     ),
     Rule(
@@ -236,28 +228,28 @@ RULES: tuple[Rule[SnpPolicy, Claims], ...] = (
         "S17",
         Reason.UNKNOWN_FAMILY,
         lambda p, c: c.report.family_id in p.family_ids,
-        lambda p, c: _hexes(p.family_ids),
+        lambda p, c: any_hex(p.family_ids),
         lambda c: c.report.family_id.hex(),
     ),
     Rule(
         "S17",
         Reason.UNKNOWN_IMAGE,
         lambda p, c: c.report.image_id in p.image_ids,
-        lambda p, c: _hexes(p.image_ids),
+        lambda p, c: any_hex(p.image_ids),
         lambda c: c.report.image_id.hex(),
     ),
     Rule(
         "S17",
         Reason.UNTRUSTED_ID_KEY,
         lambda p, c: c.report.id_key_digest in p.id_keys,
-        lambda p, c: _hexes(p.id_keys),
+        lambda p, c: any_hex(p.id_keys),
         lambda c: c.report.id_key_digest.hex(),
     ),
     Rule(
         "S17",
         Reason.UNTRUSTED_AUTHOR_KEY,
         lambda p, c: c.author_key in p.author_keys,
-        lambda p, c: _hexes(p.author_keys),
+        lambda p, c: any_hex(p.author_keys),
         lambda c: c.author_key.hex(),
     ),
 )

@@ -17,29 +17,33 @@ from __future__ import annotations
 
 import errno
 import os
-import struct
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
-from attest.snp.certificate import KeyKind
-from attest.snp.certtable import ARK_GUID, ASK_GUID, VCEK_GUID, VLEK_GUID
-from attest.snp.tcb import Tcb
 from lab.mocktsm.faults import FaultKind, FaultPlan
-from lab.mocktsm.pki import authority_certificates
+from lab.mocktsm.sev_guest import SevGuest
 from lab.mocktsm.snp import MockSnp
 
 INBLOB_BYTES = 64
 PRIVLEVEL_MAX = 3
 GENERATION_MODULUS = 2**32
 SLOW_S = 2.0
-SHORT_BYTES = 1024
 
 _READABLE = frozenset({"generation", "provider", "outblob", "auxblob", "privlevel_floor"})
 _WRITABLE = frozenset({"inblob", "privlevel"})
+_OTHER_PROVIDER = b"arm_cca_guest\n"
 _PLAIN_KEYS = frozenset({"line", "version", "seed", "faults"})
+
+
+class Driver(Protocol):
+    """A guest driver below configfs-tsm (struct tsm_report_ops): the part that knows a platform."""
+
+    provider: str
+
+    def request(self, inblob: bytes, privlevel: int, faults: FaultPlan) -> tuple[bytes, bytes]:
+        """A report over ``inblob``, and what goes with it into auxblob."""
 
 
 @dataclass(slots=True)
@@ -73,6 +77,7 @@ class MockTsm:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.platform = platform
+        self.driver: Driver = SevGuest(platform)
         self.faults = faults or FaultPlan({})
         self.privlevel_floor = privlevel_floor
         self.entries: dict[str, _Entry] = {}
@@ -128,7 +133,7 @@ class MockTsm:
             return f"{self.privlevel_floor}\n".encode("ascii")
         if attribute == "provider":
             wrong = self.faults.strikes(FaultKind.WRONG_PROVIDER)
-            return b"tdx_guest\n" if wrong else b"sev_guest\n"
+            return _OTHER_PROVIDER if wrong else f"{self.driver.provider}\n".encode("ascii")
         if not entry.inblob:
             _fail(errno.EINVAL, attribute)
         if entry.read_generation != entry.write_generation or not entry.out:
@@ -164,7 +169,7 @@ class MockTsm:
         entry.write_generation = (entry.write_generation + 1) % GENERATION_MODULUS
 
     def _request(self, entry: _Entry) -> tuple[bytes, bytes]:
-        """What the sev-guest driver does: ask the firmware for a report and the host for keys."""
+        """A new report, or what stands in its way."""
         for kind, number in (
             (FaultKind.BUSY, errno.EBUSY),
             (FaultKind.TIMED_OUT, errno.ETIMEDOUT),
@@ -174,45 +179,8 @@ class MockTsm:
                 _fail(number, "outblob")
         if self.faults.strikes(FaultKind.SLOW):
             self._sleep(SLOW_S)
-        changes: dict[str, int | bytes] = {"vmpl": entry.privlevel or self.privlevel_floor}
-        if self.faults.strikes(FaultKind.OTHER_VMPL):
-            changes["vmpl"] = 1
-        level = self.platform.tcb
-        if self.faults.strikes(FaultKind.STALE_TCB):
-            level = Tcb(level.line, bytes(max(0, svn - 1) for svn in level.raw))
-            changes |= dict.fromkeys(
-                ("current_tcb", "committed_tcb", "reported_tcb", "launch_tcb"), level.raw
-            )
-        wrong = self.faults.strikes(FaultKind.WRONG_REPORT_DATA)
-        out = self.platform.report(bytes(INBLOB_BYTES) if wrong else entry.inblob, **changes)
-        if self.faults.strikes(FaultKind.SHORT_BLOB):
-            out = out[:SHORT_BYTES]
-        bare = self.faults.strikes(FaultKind.NO_CERTIFICATES)
-        return out, b"" if bare else certificate_table(self.platform, level)
-
-
-def certificate_table(platform: MockSnp, level: Tcb) -> bytes:
-    """The host's certificates for auxblob, in the form of the GHCB specification."""
-    ark, ask, asvk = authority_certificates(platform.line)
-    is_vcek = platform.kind is KeyKind.VCEK
-    vek = platform.certificate if level == platform.tcb else platform.vek(level)
-    return encode_table(
-        {
-            VCEK_GUID if is_vcek else VLEK_GUID: vek,
-            ASK_GUID: ask if is_vcek else asvk,
-            ARK_GUID: ark,
-        }
-    )
-
-
-def encode_table(certificates: Mapping[uuid.UUID, bytes]) -> bytes:
-    """Write a certificate table: entries, a zero entry, then the certificates."""
-    offset = 24 * (len(certificates) + 1)
-    header, body = b"", b""
-    for guid, der in certificates.items():
-        header += guid.bytes + struct.pack("<II", offset + len(body), len(der))
-        body += der
-    return header + bytes(24) + body
+        level = entry.privlevel or self.privlevel_floor
+        return self.driver.request(entry.inblob, level, self.faults)
 
 
 def _exists(attribute: str) -> None:

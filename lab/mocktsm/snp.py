@@ -31,7 +31,6 @@ from lab.mocktsm.pki import vek_certificate
 MOCK_MEASUREMENT = hashlib.sha384(b"MOCK guest: nobody measured anything").digest()
 MOCK_CSP_ID = "CN=cc-mock.example"
 FIRMWARE = (1, 55, 29)  # major, minor, build
-NO_ID_KEY = bytes(48)
 
 # Family, model and stepping; the processors that the real samples came from.
 CPUIDS = {

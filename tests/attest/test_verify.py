@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from attest import Reason, Refused, Roots, SnpEndorsements, Stage, VerifiedGuest, amd_roots
 from attest.policy import policy_digest
-from attest.result import Notice, VerifiedReport
+from attest.result import Notice, VerifiedReport, conclude_verification
+from attest.rules import BINDING_RULES, STATEMENT_RULES
 from attest.snp.certificate import KeyKind
 from attest.snp.rules import PRODUCT_RULES, RULES
 from attest.statement import Platform
-from attest.verify import BINDING_RULES, STATEMENT_RULES
 from lab.mocktsm import mock_roots
 from lab.mocktsm.pki import crl
 from tests.attest.breaks import BREAKS, FRESH, MILAN
@@ -181,6 +181,11 @@ def test_a_result_is_made_by_a_verification_only(result: type[Any]) -> None:
 def test_a_result_is_not_made_from_another(again: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         again(good().verify())
+
+
+def test_a_result_has_all_its_fields() -> None:
+    with pytest.raises(TypeError, match="VerifiedReport does not have just tcb"):
+        conclude_verification(VerifiedReport, tcb="")
 
 
 def test_a_result_does_not_change() -> None:

@@ -66,6 +66,11 @@ def test_an_octet_string_around_the_chip_identity_is_taken_off(line: str, size: 
     assert parse_vek(mint(line, identity=element(0x04, bytes(size)))).hwid == bytes(size)
 
 
+@pytest.mark.parametrize("size", [61, 63])
+def test_an_octet_string_of_another_length_is_refused(size: int) -> None:
+    assert f"wanted 64 bytes, got {size}" in problem(mint(identity=element(0x04, bytes(size))))
+
+
 @pytest.mark.parametrize("size", [0, 8, 63, 65, 66])
 def test_a_chip_identity_of_another_length_is_refused(size: int) -> None:
     assert "hwID" in problem(mint(identity=bytes(size)))

@@ -23,7 +23,7 @@ from attest.snp.certtable import (
     vek_for,
 )
 from lab.mocktsm import MockSnp
-from lab.mocktsm.configfs import certificate_table, encode_table
+from lab.mocktsm.sev_guest import certificate_table, encode_table
 
 EXTRA = UUID("ecae0c0f-9502-43b1-afa2-0ae2e0d565b6")
 END = bytes(24)

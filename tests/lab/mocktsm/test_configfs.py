@@ -242,7 +242,7 @@ def test_a_fault_of_a_blob_is_in_its_length(fault: str, attribute: str, wanted: 
 
 
 def test_another_provider_answers_as_another() -> None:
-    assert mock(wrong_provider=1).read("one", "provider") == b"tdx_guest\n"
+    assert mock(wrong_provider=1).read("one", "provider") == b"arm_cca_guest\n"
 
 
 def test_the_words_for_faults_do_not_change() -> None:
