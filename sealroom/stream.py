@@ -25,7 +25,7 @@ from wire.api import Done
 
 
 class Phase(enum.StrEnum):
-    """What an exchange is doing, for whoever shows progress."""
+    """What an exchange is doing, for whoever shows progress. STREAMING is from the first word."""
 
     VERIFYING = "verifying"
     SEALING = "sealing"
@@ -164,13 +164,15 @@ class AsyncStream:
             self._exchange = await self._start()
             return ""
         clock = asyncio.get_running_loop().time
-        data = await exchange.body.read()
-        if data:
+        silent = not exchange.reader.text
+        if data := await exchange.body.read():
             if exchange.watch.first_byte is None:
                 exchange.watch.first_byte = clock()
-                self._on_phase(Phase.STREAMING)
-            return exchange.reader.receive(data)
-        piece, complete = exchange.reader.finish()
-        self._answer = exchange.complete(complete, clock())
-        self.close()
+            piece = exchange.reader.receive(data)
+        else:
+            piece, complete = exchange.reader.finish()
+            self._answer = exchange.complete(complete, clock())
+            self.close()
+        if piece and silent:
+            self._on_phase(Phase.STREAMING)
         return piece

@@ -18,21 +18,19 @@ def starts(line: Line) -> bool:
 
 
 def read(lines: Iterable[Line]) -> Chat:
-    """The messages of a plain chat.
+    """The messages of a chat whose first line with text is a `Name: text`.
 
     Raises:
         ChatFormatError: a line is neither a message nor its continuation, or a limit is passed.
         InputError: there is no message in it.
     """
     found = Collector()
-    started = False
     for line in lines:
         said = _SAID.fullmatch(line.text)
         if said is not None:
-            started = True
             found.begin(line, sender=said["sender"].strip(), time="", text=said["text"])
-        elif started and (not line.text.strip() or line.text[0].isspace()):
+        elif not line.text or line.text[0].isspace():
             found.continues(line.text.strip())
-        elif line.text.strip():
+        else:
             raise line.refuse(WANTED, f"{len(line.text)} characters without a name")
     return found.chat(Form.PLAIN)

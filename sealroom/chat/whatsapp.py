@@ -56,22 +56,18 @@ def starts(line: Line) -> bool:
 
 
 def read(lines: Iterable[Line]) -> Chat:
-    """The messages of an export.
+    """The messages of an export whose first line with text starts an entry.
 
     Raises:
-        ChatFormatError: the first line with text does not start an entry, or a limit is passed.
+        ChatFormatError: a limit is passed.
         InputError: there is no message in it.
     """
     found = Collector()
-    started = False
     for line in lines:
         entry = _entry(line)
         if entry is None:
-            if not started and line.text.strip():
-                raise line.refuse(WANTED, f"{len(line.text)} characters without its time")
             found.continues(_words(line.text))
             continue
-        started = True
         said = _SAID.fullmatch(entry["rest"])
         if said is None:
             found.skip()

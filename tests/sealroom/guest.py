@@ -65,10 +65,11 @@ class Exchange:
 
 
 class Guest:
-    """One guest of the mock platform with one key."""
+    """One guest of the mock platform with one key, and `others` that it only claims to have."""
 
-    def __init__(self, suite: Suite = DEFAULT) -> None:
+    def __init__(self, suite: Suite = DEFAULT, others: tuple[bytes, ...] = ()) -> None:
         self._platform = MockSnp()
+        self._others = others
         self._suite = suite
         self._receipt_key = Ed25519PrivateKey.generate()
         self.rotate()
@@ -93,7 +94,7 @@ class Guest:
             product=PRODUCT,
             variant=Variant.MOCK,
             platform=Platform.SEV_SNP,
-            key_configs=(self.key_config,),
+            key_configs=(*self._others, self.key_config),
             not_before=start,
             not_after=start + LIFE_S,
             epoch=EPOCH,

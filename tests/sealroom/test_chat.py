@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealroom.chat import Chat, Form, read_chat
-from sealroom.chat.lines import CHAT_MAX_BYTES, LINE_MAX_CHARS
+from sealroom.chat.lines import CHAT_MAX_BYTES, LINE_MAX_CHARS, MESSAGES_MAX
 from sealroom.errors import ChatFormatError, InputError
 from wire.api import Message
 
@@ -117,6 +117,9 @@ def test_json_lines_are_read() -> None:
         "[" * 60000,
         '{"sender":' + "1" * 5000 + "}",
         "Ana: hi",
+        "7",
+        '"hi"',
+        "[]",
     ],
 )
 def test_a_json_line_of_any_other_shape_is_refused_with_its_number(line: str) -> None:
@@ -164,6 +167,12 @@ def test_a_line_that_is_no_text_is_refused_with_its_number(bad: bytes) -> None:
 def test_a_file_over_the_limit_is_refused() -> None:
     with pytest.raises(InputError):
         read_chat(b"\n" * (CHAT_MAX_BYTES + 1))
+
+
+def test_a_chat_of_too_many_messages_is_refused_with_the_number_of_the_line() -> None:
+    with pytest.raises(ChatFormatError) as caught:
+        read_chat(b"A: x\n" * (MESSAGES_MAX + 1))
+    assert caught.value.line == MESSAGES_MAX + 1
 
 
 def test_no_error_repeats_what_a_line_says() -> None:

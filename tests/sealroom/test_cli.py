@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command with a relay behind it: what is printed, kept and shown, and how it ends."""
 
+import asyncio
 import base64
+import contextlib
 import json
 import os
 import pty
+import runpy
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +20,11 @@ from aiohttp import web
 
 from attest.receipt import verify_receipt
 from sealroom.cli import main
+from sealroom.cli_tasks import TEXT_MAX_BYTES
 from tests.sealroom.guest import DONE, WORDS, Guest, Reply, head, records
 from tests.sealroom.relay import Relay, always, problem
 from tests.sealroom.serve import serving_in_thread
-from wire.api import EVENT_STREAM
+from wire.api import EVENT_STREAM, ErrorCode, Failure
 from wire.sse import Delta
 
 TEXT = "".join(WORDS)
@@ -112,6 +117,32 @@ def test_what_is_cut_off_is_marked(options: list[str], relay: Relay, capsys: Cap
     )
 
 
+def test_json_has_the_part_that_came(options: list[str], relay: Relay, capsys: Capture) -> None:
+    relay.reply = Reply(
+        content=(head(200, EVENT_STREAM), *records(Delta("They "), Failure(ErrorCode.DEADLINE)))
+    )
+    assert main(["summarize", "--json", *options]) == 63
+    told = json.loads(capsys.readouterr().out)["error"]
+    assert (told["code"], told["partial"]) == ("deadline", "They ")
+
+
+def test_the_relay_can_be_another_than_the_trust_files(
+    options: list[str], relay: Relay, guest: Guest, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "trust.yaml").write_bytes(guest.trust_file("https://relay.example"))
+    assert main(["summarize", "--relay", relay.url, *options]) == 0
+    assert capsys.readouterr().out == f"{TEXT}\n"
+
+
+def test_a_text_over_the_limit_is_not_read_to_its_end(
+    options: list[str], relay: Relay, tmp_path: Path, capsys: Capture
+) -> None:
+    (tmp_path / "chat.txt").write_bytes(b"x" * (TEXT_MAX_BYTES + 1))
+    assert main(["rewrite", "--tone", "shorter", *options]) == 65
+    assert f"at most {TEXT_MAX_BYTES} bytes" in capsys.readouterr().err
+    assert relay.fetched == 0
+
+
 def test_busy_has_its_exit_code_and_its_time(
     options: list[str], relay: Relay, capsys: Capture
 ) -> None:
@@ -129,62 +160,65 @@ def test_text_cannot_steer_the_terminal(options: list[str], relay: Relay, capsys
     assert capsys.readouterr().out == "a\ufffd[2Jb\ufffdc\n\td\ufffd\n"
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "sealroom", *arguments]
+@pytest.mark.parametrize("folder", ["none", "chat.txt"])
+def test_a_receipt_that_cannot_be_written_is_told(
+    options: list[str], tmp_path: Path, capsys: Capture, folder: str
+) -> None:
+    path = tmp_path / folder / "receipt.json"
+    assert main(["summarize", "--receipt", str(path), *options]) == 65
+    assert "receipt.json: wanted a new file" in capsys.readouterr().err
 
 
-ENVIRONMENT = {"PYTHONPATH": str(Path(__file__).parents[2]), "LANG": "C.UTF-8"}
-
-
-def test_a_terminal_is_shown_the_phases(options: list[str]) -> None:
+def test_a_terminal_is_shown_the_phases(options: list[str], capsys: Capture) -> None:
     ours, theirs = pty.openpty()
-    done = subprocess.run(
-        command("summarize", *options), stdout=subprocess.PIPE, stderr=theirs, env=ENVIRONMENT,
-        check=False,
-    )  # fmt: skip
-    os.close(theirs)
-    shown = os.read(ours, 65536).decode()
+    with os.fdopen(theirs, "w") as terminal, contextlib.redirect_stderr(terminal):
+        assert main(["summarize", *options]) == 0
+        shown = os.read(ours, 65536).decode()
     os.close(ours)
-    assert (done.returncode, done.stdout.decode()) == (0, f"{TEXT}\n")
+    assert capsys.readouterr().out == f"{TEXT}\n"
     said = [shown.index(f"{phase} …") for phase in ("verifying", "sealing", "waiting")]
     assert said == sorted(said)
     assert "its room lived 10 ms" in shown.splitlines()[-1]
 
 
-def test_an_interrupt_ends_it_quietly(options: list[str], relay: Relay) -> None:
-    relay.on_post = always(web.Response, after_s=5)
-    process = subprocess.Popen(
-        command("summarize", *options),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=ENVIRONMENT,
-    )
-    for _ in range(1000):
-        if relay.posts:
-            break
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.02)
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20) == (b"", b"")
-    assert process.returncode == 130
+def test_an_interrupt_ends_it_quietly(options: list[str], relay: Relay, capsys: Capture) -> None:
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+
+    async def interrupt(_request: web.Request, _body: bytes) -> web.Response:
+        signal.pthread_kill(main_thread, signal.SIGINT)
+        await asyncio.sleep(5)
+        return web.Response()
+
+    relay.on_post = interrupt
+    assert main(["summarize", *options]) == 130
+    assert capsys.readouterr() == ("", "")
+    assert [thread for thread in threading.enumerate() if thread.name == "sealroom"] == []
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(options: list[str]) -> None:
+def test_a_reader_that_goes_away_ends_it_quietly(options: list[str], capsys: Capture) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        command("summarize", *options), stdout=writing, stderr=subprocess.PIPE, env=ENVIRONMENT,
-        check=False,
-    )  # fmt: skip
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (141, b"")
+    with os.fdopen(writing, "w") as pipe, contextlib.redirect_stdout(pipe):
+        assert main(["summarize", *options]) == 141
+    assert capsys.readouterr().err == ""
+
+
+def test_the_package_is_the_command(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr(sys, "argv", ["sealroom", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("sealroom", run_name="__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("sealroom ")
 
 
 def test_the_quickstart_runs_as_it_is_written(options: list[str]) -> None:
-    script = Path(__file__).parents[2] / "examples" / "quickstart.py"
+    root = Path(__file__).parents[2]
     done = subprocess.run(
-        [sys.executable, str(script), *options[1:]],
-        capture_output=True, env=ENVIRONMENT, check=False,
-    )  # fmt: skip
+        [sys.executable, str(root / "examples" / "quickstart.py"), *options[1:]],
+        capture_output=True,
+        env={"PYTHONPATH": str(root), "LANG": "C.UTF-8"},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert TEXT in done.stdout.decode()

@@ -10,10 +10,11 @@ import pytest
 
 import sealroom
 from attest import parse_evidence
-from sealroom import Trust
+from sealroom import InputError, Trust
 from sealroom.evidence import verify_evidence
 from sealroom.exchange import seal
 from tests.sealroom.guest import Guest
+from wire.padding import REQUEST_BUCKETS_BYTES
 
 
 def test_a_verified_guest_is_sealed_to(guest: Guest, trust: Trust) -> None:
@@ -23,6 +24,20 @@ def test_a_verified_guest_is_sealed_to(guest: Guest, trust: Trust) -> None:
     assert (sealed.target, request.content) == (guest.target, b"content")
     assert b"content" not in sealed.body
     assert "content" not in repr(sealed)
+
+
+def test_a_content_that_fits_no_bucket_is_not_sealed(guest: Guest, trust: Trust) -> None:
+    verified = verify_evidence(guest.evidence, trust, now=datetime.now(UTC))
+    with pytest.raises(InputError):
+        seal(verified, "/v1/x", b"x" * REQUEST_BUCKETS_BYTES[-1], media="a/b", accept="c/d")
+
+
+def test_an_attested_key_of_an_unknown_kem_is_passed_over() -> None:
+    newer = Guest(others=(b"\x01\x77\x77\x00",))
+    trust = Trust.parse(newer.trust_file())
+    verified = verify_evidence(newer.evidence, trust, now=datetime.now(UTC))
+    sealed = seal(verified, "/v1/x", b"", media="a/b", accept="c/d")
+    assert sealed.target == newer.target
 
 
 def test_nothing_else_is_sealed_to(guest: Guest) -> None:

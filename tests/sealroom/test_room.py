@@ -236,6 +236,8 @@ def test_after_evidence_that_fails_to_verify_nothing_is_sealed_any_more() -> Non
         for _ in range(2):
             with pytest.raises(NotTrusted):
                 await room.summarize(CHAT)
+            with pytest.raises(RuntimeError):
+                _ = room.guest
 
     relay = Relay(guest)
     in_room(relay, Trust.parse(guest.trust_file()), scenario, now=lambda: now[0])

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from sealroom import Busy, Deadline, SealroomError, Timeouts, Unreachable
-from sealroom.transport import Transport
+from sealroom import AlteredError, Busy, Deadline, SealroomError, Timeouts, Unreachable
+from sealroom.transport import RESPONSE_MAX_BYTES, Body, Transport
+from wire.ohttp import Mode
 
 SHORT = Timeouts(connect_s=0.2, evidence_s=1, first_byte_s=1, idle_s=1, total_s=5)
 BUSY = b'{"status":503,"title":"busy","type":"about:blank"}'
@@ -25,7 +26,12 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def outcome(
-    serve: Serve, tls: ssl.SSLContext | None = None, scheme: str = "http", body: bytes = b"x"
+    serve: Serve,
+    *,
+    tls: ssl.SSLContext | None = None,
+    scheme: str = "http",
+    body: bytes = b"x",
+    use: Callable[[Body], Awaitable[None]] | None = None,
 ) -> SealroomError:
     """The error of a request to a server that does `serve` with each connection."""
 
@@ -44,7 +50,9 @@ def outcome(
         port = server.sockets[0].getsockname()[1]
         transport = Transport(f"{scheme}://127.0.0.1:{port}", SHORT)
         try:
-            await transport.post("0" * 16, body)
+            answer = await transport.post("0" * 16, body)
+            if use is not None:
+                await use(answer)
         finally:
             await transport.aclose()
             await asyncio.gather(*filter(None, served))
@@ -57,6 +65,25 @@ def outcome(
 
 async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Says nothing at all."""
+
+
+def test_an_answer_is_read_up_to_its_limit() -> None:
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"0\r\n\r\n")
+        media = Mode.CHUNKED.response_media.encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\n\r\n" % media)
+        with contextlib.suppress(ConnectionError):
+            for _ in range(RESPONSE_MAX_BYTES // 65536 + 100):
+                writer.write(b"x" * 65536)
+                await writer.drain()
+
+    async def read(body: Body) -> None:
+        while await body.read():
+            pass
+
+    error = outcome(flood, use=read)
+    assert isinstance(error, AlteredError)
+    assert error.wanted == f"at most {RESPONSE_MAX_BYTES} bytes"
 
 
 @pytest.mark.parametrize("size", [10, 300_000])
