@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 
 from lab.documents import GuestPlan, sha256_of, write_config, write_trust
 
-START_MAX_S: Final = 60.0
+START_MAX_S: Final = 180.0  # the zygote evaluates the prefixes, on a busy host slowly
 STOP_MAX_S: Final = 5.0
 EVIDENCE_PATH: Final = "/.well-known/sealroom-evidence"
 _POLL_S: Final = 0.1
@@ -56,6 +56,7 @@ class Deployment:
         self._model = model
         self._programs = programs or {}
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
+        self._arguments: dict[str, Sequence[str]] = {}
 
     @property
     def trust(self) -> Path:
@@ -96,14 +97,32 @@ class Deployment:
         """End the relay, the ingress and the guest, in this order."""
         while self._parts:
             _, part = self._parts.popitem()
-            part.terminate()
-            try:
-                part.wait(STOP_MAX_S)
-            except subprocess.TimeoutExpired:
-                part.kill()
-                part.wait()
-            if part.stdout is not None:
-                part.stdout.close()
+            self._end(part)
+
+    @staticmethod
+    def _end(part: subprocess.Popen[bytes]) -> None:
+        part.terminate()
+        try:
+            part.wait(STOP_MAX_S)
+        except subprocess.TimeoutExpired:
+            part.kill()
+            part.wait()
+        if part.stdout is not None:
+            part.stdout.close()
+
+    def restart(self, name: str) -> None:
+        """Start a part that has ended again, at the address it had.
+
+        Raises:
+            DeploymentError: it did not come up in `START_MAX_S`.
+        """
+        self._end(self._parts[name])
+        where = {"guest": self.guest_address, "ingress": self.ingress_url, "relay": self.relay_url}
+        self._run(name, self._arguments[name], where[name].removeprefix("http://"))
+        if name == "guest":
+            self._expect(name, "ready")
+        if name == "relay":
+            threading.Thread(target=self._observe, daemon=True).start()
 
     def _start(self) -> None:
         digest = sha256_of(self._model)
@@ -122,16 +141,11 @@ class Deployment:
         self._expect("guest", "ready")
         self.ingress_url = "http://" + self._run(
             "ingress",
-            ["services.ingress", "--listen=127.0.0.1:0", f"--guest=tcp:{self.guest_address}"],
+            ["services.ingress", f"--guest=tcp:{self.guest_address}"],
         )
         self.relay_url = "http://" + self._run(
             "relay",
-            [
-                "services.relay",
-                "--listen=127.0.0.1:0",
-                f"--gateway={self.ingress_url}",
-                "--observe",
-            ],
+            ["services.relay", f"--gateway={self.ingress_url}", "--observe"],
         )
         threading.Thread(target=self._observe, daemon=True).start()
         self.trust.write_bytes(
@@ -139,11 +153,14 @@ class Deployment:
         )
         self._await_evidence()
 
-    def _run(self, name: str, arguments: Sequence[str]) -> str:
+    def _run(self, name: str, arguments: Sequence[str], listen: str = "127.0.0.1:0") -> str:
         """Start a part and return the address it listens on."""
-        with self.log(name).open("wb") as log:
+        self._arguments[name] = arguments
+        with self.log(name).open("ab") as log:
             self._parts[name] = subprocess.Popen(  # noqa: S603 - our own modules, no shell
-                [sys.executable, "-m", *arguments], stdout=subprocess.PIPE, stderr=log
+                [sys.executable, "-m", *arguments, f"--listen={listen}"],
+                stdout=subprocess.PIPE,
+                stderr=log,
             )
         return self._expect(name, "listening on ").removeprefix("listening on ")
 
