@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The zygote, scannable, with workers that go wrong on demand and only one public prefix.
+
+What is changed is the engine (`DrillEngine`), which reads the prompt for a `Drill`; the worker
+around it is the guest's own. One prefix instead of all makes it start in a second.
+"""
+
+import functools
+import mmap
+import os
+import resource
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+from guest.child import start
+from guest.door import Process
+from guest.settings import AnswerSettings, GateSettings, ModelSettings, read_section
+from guest.worker import request
+from guest.worker.engine import Engine
+from guest.worker.modelfile import seal_model
+from guest.worker.prompts import load_prefix
+from guest.worker.rehearsal import rehearse
+from guest.worker.zygote import Zygote
+from tests.flow.programs.drills import COUNT_TO, PAUSE_S, Drill
+from tests.flow.programs.scannable import POLICY
+
+PREFIX = "rewrite-friendly"
+ROOM_TO_GROW_BYTES = 128 << 20
+SHELF = mmap.mmap(-1, 1 << 16)  # shared with every child: what a worker leaves there, stays
+
+
+class DrillEngine(Engine):
+    """The engine, and ways to go wrong."""
+
+    most_bytes = 0
+    """How large `Drill.MEMORY` may grow. Measured before the fork: a worker can open no file."""
+
+    @override
+    def generate(self, name: str, text: str, **rest: Any) -> Iterator[str]:
+        """Follow the drill in `text`, or do the work."""
+        if Drill.LEAK in text:
+            SHELF.seek(0)
+            SHELF.write(text.encode()[: len(SHELF)])
+        if Drill.RAISE in text:
+            raise LookupError(text)
+        if Drill.ABORT in text:
+            os.abort()
+        if Drill.KILLED in text:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if Drill.FREEZE in text:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        if Drill.MEMORY in text:
+            yield from _grow(self.most_bytes)
+        if Drill.SLEEP in text:
+            yield from _talk(0, lambda: time.sleep(3600))
+        if Drill.BABBLE in text:
+            yield from _talk(10_000, lambda: time.sleep(PAUSE_S))
+        if Drill.COUNT in text:
+            yield from _talk(COUNT_TO, lambda: time.sleep(PAUSE_S))
+            return
+        yield from super().generate(name, text, **rest)
+
+
+def _talk(words: int, pause: Callable[[], None]) -> Iterator[str]:
+    for number in range(words):
+        yield f"{number} "
+        pause()
+    if not words:
+        pause()
+
+
+def _grow(most_bytes: int) -> Iterator[str]:
+    """Take memory until there is no more; the address space is limited, so that this comes soon."""
+    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+    taken = []
+    while True:
+        taken.append(bytearray(ROOM_TO_GROW_BYTES // 8))
+        yield ""
+
+
+def main() -> None:
+    """As `guest.worker.__main__.main`."""
+    wiring, first = start(Process.ZYGOTE, policy=POLICY)
+    model = read_section(first.body, ModelSettings)
+    sealed = seal_model(first.fds[0], model.digest)
+    rehearse()
+    engine = DrillEngine.load(sealed, context_tokens=model.context_tokens, threads=model.threads)
+    engine.learn(PREFIX, load_prefix(PREFIX))
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    DrillEngine.most_bytes = pages * resource.getpagesize() + ROOM_TO_GROW_BYTES
+    deadline_s = read_section(first.body, GateSettings).deadline_s
+    room = request.Room(
+        engine=engine,
+        secret=secrets.token_bytes(32),
+        tick_ms=read_section(first.body, AnswerSettings).tick_ms,
+        deadline_s=deadline_s,
+        policy=POLICY,
+    )
+    Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
+
+
+if __name__ == "__main__":
+    main()
