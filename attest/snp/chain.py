@@ -52,7 +52,8 @@ def verify_chain(
     try:
         issuer.verify(vek.certificate)
     except InvalidSignature:
-        findings.append(Finding(Reason.VEK_SIGNATURE, "signed by its issuer", "it is not"))
+        wanted = f"a signature by {common_name(issuer.certificate.subject)}"
+        findings.append(Finding(Reason.VEK_SIGNATURE, wanted, "one that does not verify"))
     for name, certificate in parts.items():
         findings += _lifetime(name, certificate, now)
     if crl is not None:
@@ -93,7 +94,8 @@ def _revocation(
     try:
         ark.verify(crl)
     except InvalidSignature:
-        return [Finding(Reason.CRL_SIGNATURE, "a CRL signed by the ARK", "it is not")]
+        wanted = f"a CRL signed by {common_name(ark.certificate.subject)}"
+        return [Finding(Reason.CRL_SIGNATURE, wanted, f"one of {common_name(crl.issuer)}")]
     findings: list[Finding] = []
     if not crl.this_update <= now < crl.next_update:
         window = f"{crl.this_update.isoformat()} to {crl.next_update.isoformat()}"

@@ -132,7 +132,8 @@ def _verify_signature(parsed: Parsed) -> None:
     try:
         parsed.vek.public_key.verify(encode_dss_signature(r, s), parsed.signed, ECDSA(SHA384()))
     except InvalidSignature as error:
-        finding = Finding(Reason.REPORT_SIGNATURE, "signed by the VEK", "it is not")
+        wanted, got = "a signature by the VEK", "one that does not verify"
+        finding = Finding(Reason.REPORT_SIGNATURE, wanted, got)
         raise Refused(Stage.SIGNATURE, [finding]) from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,45 +67,44 @@ def mock(**faults: int | str) -> MockTsm:
     )
 
 
-class Failing:
-    """A platform on which one verb fails, on one attribute if it has any."""
+def nothing(verb: str, name: str, attribute: str) -> None:
+    """What happens before a verb on a platform without surprises."""
 
-    def __init__(self, verb: str, attribute: str, number: int) -> None:
-        self.inner = mock()
-        self.failing = (verb, attribute)
-        self.number = number
 
-    def _go(self, verb: str, attribute: str) -> None:
-        if (verb, attribute) == self.failing:
-            raise OSError(self.number, os.strerror(self.number))
+@dataclass
+class Around:
+    """A platform with something before each verb, and other answers to some reads."""
+
+    inner: MockTsm = field(default_factory=mock)
+    before: Callable[[str, str, str], None] = nothing
+    answers: dict[str, bytes] = field(default_factory=dict)
 
     def make(self, name: str) -> None:
-        self._go("make", "")
+        self.before("make", name, "")
         self.inner.make(name)
 
     def remove(self, name: str) -> None:
         self.inner.remove(name)
-        self._go("remove", "")
+        self.before("remove", name, "")
 
     def read(self, name: str, attribute: str) -> bytes:
-        self._go("read", attribute)
-        return self.inner.read(name, attribute)
+        self.before("read", name, attribute)
+        answer = self.inner.read(name, attribute)
+        return self.answers.get(attribute, answer)
 
     def write(self, name: str, attribute: str, data: bytes) -> None:
-        self._go("write", attribute)
+        self.before("write", name, attribute)
         self.inner.write(name, attribute, data)
 
 
-class Saying(MockTsm):
-    """A platform that says something else when one attribute is read."""
+def failing(verb: str, attribute: str, number: int) -> Around:
+    """A platform on which one verb fails, on one attribute if it has any."""
 
-    def __init__(self, attribute: str, answer: bytes) -> None:
-        super().__init__(MockSnp())
-        self.attribute, self.answer = attribute, answer
+    def fail(asked: str, name: str, of: str) -> None:
+        if (asked, of) == (verb, attribute):
+            raise OSError(number, os.strerror(number), name)
 
-    def read(self, name: str, attribute: str) -> bytes:  # type: ignore[explicit-override]  # 3.12
-        answer = super().read(name, attribute)
-        return self.answer if attribute == self.attribute else answer
+    return Around(before=fail)
 
 
 def test_a_report_over_our_bytes_comes_with_the_hosts_certificates() -> None:
@@ -123,20 +123,14 @@ def test_the_provider_is_read_without_a_report() -> None:
 
 
 def test_a_quote_comes_without_certificates() -> None:
-    platform = Saying("provider", b"tdx_guest\n")
+    platform = Around(answers={"provider": b"tdx_guest\n"})
     assert request(platform).auxblob == b""
     assert request(platform).provider is Provider.TDX_GUEST
 
 
 def test_each_request_has_an_entry_that_nobody_can_guess() -> None:
     names: set[str] = set()
-
-    class Watching(MockTsm):
-        def make(self, name: str) -> None:  # type: ignore[explicit-override]  # 3.12
-            names.add(name)
-            super().make(name)
-
-    platform = Watching(MockSnp())
+    platform = Around(before=lambda verb, name, attribute: names.add(name))
     for _ in range(3):
         request(platform)
     assert len(names) == 3
@@ -183,13 +177,11 @@ def test_a_lasting_fault_ends_in_its_error(
 
 
 def test_trying_again_ends_with_the_deadline() -> None:
-    class SlowAndBusy(MockTsm):
-        def make(self, name: str) -> None:  # type: ignore[explicit-override]  # 3.12
-            clock.now += DEADLINE_S / 2
-            super().make(name)
+    def take_half_the_time(verb: str, *_: str) -> None:
+        clock.now += DEADLINE_S / 2 if verb == "make" else 0
 
     clock = Clock()
-    platform = SlowAndBusy(MockSnp(), FaultPlan({"busy": "always"}))
+    platform = Around(inner=mock(busy="always"), before=take_half_the_time)
     with pytest.raises(TsmTimeoutError, match="read auxblob") as caught:
         request(platform, clock)
     assert isinstance(caught.value.__cause__, TsmBusyError)
@@ -209,7 +201,7 @@ STEPS = [
 
 @pytest.mark.parametrize(("verb", "attribute", "step"), STEPS)
 def test_an_error_names_its_step_and_leaves_no_entry(verb: str, attribute: str, step: str) -> None:
-    platform = Failing(verb, attribute, errno.EIO)
+    platform = failing(verb, attribute, errno.EIO)
     with pytest.raises(TsmIoError) as caught:
         request(platform)
     assert (caught.value.step, caught.value.errno) == (step, errno.EIO)
@@ -220,14 +212,14 @@ def test_an_error_names_its_step_and_leaves_no_entry(verb: str, attribute: str, 
 @pytest.mark.parametrize(("number", "error"), ERRORS.items())
 def test_every_errno_has_its_error(number: int, error: type[TsmError]) -> None:
     with pytest.raises(error) as caught:
-        request(Failing("read", "outblob", number))
+        request(failing("read", "outblob", number))
     assert type(caught.value) is error
     assert caught.value.errno == number
 
 
 def test_an_errno_that_nobody_foresaw_is_an_error_of_ours_too() -> None:
     with pytest.raises(TsmIoError) as caught:
-        request(Failing("read", "outblob", errno.EXDEV))
+        request(failing("read", "outblob", errno.EXDEV))
     assert caught.value.errno == errno.EXDEV
 
 
@@ -253,19 +245,16 @@ def test_no_class_of_error_is_unused() -> None:
     ],
 )
 def test_an_answer_of_another_form_is_refused(attribute: str, answer: bytes) -> None:
-    platform = Saying(attribute, answer)
+    platform = Around(answers={attribute: answer})
     with pytest.raises(TsmBlobError, match=attribute):
         request(platform)
-    assert platform.entries == {}
+    assert platform.inner.entries == {}
 
 
 def test_a_quote_is_not_empty() -> None:
-    class Empty(Saying):
-        def read(self, name: str, attribute: str) -> bytes:  # type: ignore[explicit-override]
-            return b"" if attribute == "outblob" else super().read(name, attribute)
-
+    platform = Around(answers={"provider": b"tdx_guest\n", "outblob": b""})
     with pytest.raises(TsmBlobError, match="nothing came"):
-        request(Empty("provider", b"tdx_guest\n"))
+        request(platform)
 
 
 def test_the_kernel_is_asked_under_one_compiled_path() -> None:

@@ -18,6 +18,7 @@ from attest.snp.product import PRODUCTS, ProductLine
 from attest.snp.report import ReportV3, ReportV5, parse_report
 from attest.snp.verify import verify_report
 from attest.x509 import parse_crl
+from lab.mocktsm import mock_roots
 from lab.mocktsm.pki import vek_certificate
 from lab.mocktsm.snp import encode_report
 from tests.attest.snp.evidence import FOLDER, MANIFEST, Sample, fitting_policy, load, samples
@@ -62,6 +63,19 @@ def test_the_verdict_is_the_expected_one(sample: Sample) -> None:
     assert reasons_against(sample) == wanted
     assert ("DEBUG" in sample.expected["verdict"]) == (Reason.DEBUG_ALLOWED in wanted)
     assert sample.expected["verdict"].startswith("valid")
+
+
+@EACH
+def test_a_real_report_is_refused_under_mock_roots(sample: Sample) -> None:
+    with pytest.raises(Refused) as caught:
+        verify_report(
+            sample.report,
+            sample.endorsements,
+            fitting_policy(sample),
+            roots=mock_roots(sample.expected["line"]).amd,
+            now=sample.now,
+        )
+    assert [finding.reason for finding in caught.value.findings] == [Reason.UNKNOWN_ISSUER]
 
 
 @EACH
