@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 from guest.worker.binding import Address, LlamaApi, State, Tokens, load_llama
 from guest.worker.clean import StopFilter
+from guest.worker.pull import Pull
 
 CONTEXT_TOKENS = 4096
 """Prefix, request and answer together. The default model was trained on 8192."""
@@ -171,21 +172,26 @@ class Engine:
         *,
         max_tokens: int,
         stop: tuple[str, ...] = (),
+        source: str = "",
         abort: Callable[[], bool],
     ) -> Iterator[str]:
         """Continues prefix `name` and `text`, greedily, and yields the answer as it comes.
 
+        `source` is the part of `text` to whose words the answer is drawn (`guest.worker.pull`).
         Pieces end at character boundaries and hold nothing of a stop string. `abort` is asked
         between tokens and, from within llama.cpp, while the request is being read; it must not
         raise. The global interpreter lock is free while llama.cpp computes.
 
         Raises:
+            ValueError: the text has no token, so there are no scores to begin with.
             RoomError: prefix, text and `max_tokens` do not fit into the context.
             AbortedError: `abort` said so.
             EngineError: llama.cpp failed.
         """
         self._reset()
         tokens = self._tokenize(text)
+        if not len(tokens):
+            raise ValueError("text: wanted at least one token, got none")
         if len(tokens) + max_tokens > self.room(name):
             raise RoomError(len(tokens) + max_tokens, self.room(name))
         started = time.monotonic_ns()
@@ -195,11 +201,12 @@ class Engine:
         self.prefill_ms = (read - started) // 1_000_000
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         gate = StopFilter(stop)
+        pull = Pull(source, self._tokenize, self._piece)
         self.ended = "length"
         while self.tokens_out < max_tokens:
             if abort():
                 raise AbortedError
-            token = self._llama.llama_sampler_sample(self._sampler, self._context, -1)
+            token = self._choose(pull)
             if self._llama.llama_vocab_is_eog(self._vocab, token):
                 self.ended = "stop"
                 break
@@ -247,6 +254,12 @@ class Engine:
         finally:
             self._abort_callback = llama.ggml_abort_callback()
             llama.llama_set_abort_callback(self._context, self._abort_callback, None)
+
+    def _choose(self, pull: Pull) -> int:
+        pull.apply(self._llama.llama_get_logits_ith(self._context, -1))
+        token = self._llama.llama_sampler_sample(self._sampler, self._context, -1)
+        pull.taken(token)
+        return token
 
     def _evaluate(self, tokens: Tokens, *, counted: bool = False) -> None:
         for at in range(0, len(tokens), BATCH_TOKENS):

@@ -71,6 +71,7 @@ class Prompt:
     Attributes:
         prefix: Name of the learned prefix.
         text: The request, laid out.
+        source: The part of it that people wrote: the answer is drawn to its words.
         omitted: Messages left out because the chat is too long, the oldest ones.
         max_tokens: Tokens the answer may have.
         max_chars: Characters the answer may have.
@@ -79,6 +80,7 @@ class Prompt:
 
     prefix: str
     text: str = field(repr=False)
+    source: str = field(repr=False)
     omitted: int
     max_tokens: int
     max_chars: int
@@ -137,9 +139,11 @@ def _summarize(body: bytes, nonce: str, meter: Meter) -> Prompt:
         lines.append(line)
     if not lines:
         raise TooLongError("chat: wanted a newest message that fits, got a longer one")
+    block = "".join(reversed(lines))
     return Prompt(
         prefix=SUMMARIZE_PREFIX,
-        text=SUMMARY_LAYOUT.format(nonce=nonce, block="".join(reversed(lines))),
+        text=SUMMARY_LAYOUT.format(nonce=nonce, block=block),
+        source=block,
         omitted=len(messages) - len(lines),
         max_tokens=SUMMARY_MAX_TOKENS,
         max_chars=SUMMARY_MAX_CHARS,
@@ -149,7 +153,8 @@ def _summarize(body: bytes, nonce: str, meter: Meter) -> Prompt:
 def _rewrite(body: bytes, nonce: str, meter: Meter) -> Prompt:
     request = parse_rewrite(body)
     prefix = REWRITE_PREFIXES[request.tone]
-    text = REWRITE_LAYOUT.format(nonce=nonce, block=f"{_one_line(request.text, nonce)}\n")
+    block = f"{_one_line(request.text, nonce)}\n"
+    text = REWRITE_LAYOUT.format(nonce=nonce, block=block)
     tokens = meter.count(text)
     max_tokens = tokens + tokens // 2 + REWRITE_SPARE_TOKENS
     if tokens > TEXT_MAX_TOKENS or tokens + max_tokens > meter.room(prefix):
@@ -157,6 +162,7 @@ def _rewrite(body: bytes, nonce: str, meter: Meter) -> Prompt:
     return Prompt(
         prefix=prefix,
         text=text,
+        source=block,
         omitted=0,
         max_tokens=max_tokens,
         max_chars=max_tokens * TOKEN_MAX_CHARS,
@@ -170,7 +176,7 @@ def _message_line(message: Message, nonce: str) -> str:
 
 def _one_line(text: str, nonce: str) -> str:
     """`text` as one line that does not hold the delimiter."""
-    return " ".join(text.replace(nonce, "").split())
+    return " ".join(text.replace(nonce, " ").split())
 
 
 SUMMARIZE_PREFIX = "summarize"
