@@ -6,9 +6,11 @@
     event: error        data: {"error":"<code>"} ends it
 
 The stream leaves the guest in records of one size, filled up with comments, so that an observer
-sees neither the length of a piece nor whether there was one.
+sees neither the length of a piece nor whether there was one. A record holds whole events: whoever
+has to end a stream whose writer died (the guest's keyholder) can put an event after any record.
 """
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -21,6 +23,8 @@ from wire.strictjson import Members, load_json, write_json
 RECORD_BYTES = 512
 LINE_MAX_BYTES = 16384
 TEXT_MAX_CHARACTERS = 4096
+DELTA_CHARACTERS = 32
+"""Of one delta we write: JSON may spell a character with 12 bytes, and the event fits a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +46,44 @@ def write_event(event: Event) -> bytes:
     return _lines(b"error", write_failure(event))
 
 
+def write_deltas(text: str) -> list[bytes]:
+    """The events of a piece of text, each short enough for a record."""
+    return [
+        write_event(Delta(text[at : at + DELTA_CHARACTERS]))
+        for at in range(0, len(text), DELTA_CHARACTERS)
+    ]
+
+
 def _lines(name: bytes, data: bytes) -> bytes:
     return b"event: " + name + b"\ndata: " + data + b"\n\n"
 
 
 class RecordShaper:
-    """Cuts an event stream into records of `RECORD_BYTES` bytes; what is missing is a comment."""
+    """Lays whole events into records of `RECORD_BYTES` bytes; what is missing is a comment."""
 
     def __init__(self) -> None:
-        self._waiting = bytearray()
+        self._waiting: deque[bytes] = deque()
 
     @property
     def pending(self) -> int:
         """Bytes of events that no record has taken yet."""
-        return len(self._waiting)
+        return sum(map(len, self._waiting))
 
     def push(self, event: bytes) -> None:
-        """Add a whole event from `write_event`."""
-        self._waiting += event
+        """Add a whole event, as `write_event` and `write_deltas` make them.
+
+        Raises:
+            ValueError: It does not fit a record.
+        """
+        if len(event) > RECORD_BYTES:
+            raise ValueError(f"event: wanted at most {RECORD_BYTES} bytes, got {len(event)}")
+        self._waiting.append(event)
 
     def record(self) -> bytes:
         """The next record: events, then one comment to its end (an empty line, for one byte)."""
-        events = bytes(self._waiting[:RECORD_BYTES])
-        del self._waiting[:RECORD_BYTES]
+        events = b""
+        while self._waiting and len(events) + len(self._waiting[0]) <= RECORD_BYTES:
+            events += self._waiting.popleft()
         missing = RECORD_BYTES - len(events)
         filler = b"\n" if missing == 1 else b":".ljust(missing - 1) + b"\n" if missing else b""
         return events + filler

@@ -33,7 +33,7 @@ from wire.api import (
 )
 from wire.bhttp import Request, parse_request
 from wire.errors import FormatError
-from wire.sse import Delta, write_event
+from wire.sse import write_deltas, write_event
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -176,7 +176,8 @@ def _stream(
     with Pace(room.tick_ms, stream.beat) as pace:
         try:
             for text in _words(room, prompt, pace):
-                stream.push(write_event(Delta(text)))
+                for event in write_deltas(text):
+                    stream.push(event)
             stream.push(write_event(done()), last=True)
         except FailedError as error:
             stream.push(write_event(Failure(error.code)), last=True)
@@ -188,6 +189,7 @@ def _batch(room: Room, reply: Reply, prompt: tasks.Prompt, done: Callable[[], Do
         reply.inform()
         return False
 
+    reply.inform()  # at once: the client sees that a room has opened
     with Pace(HEARTBEAT_MS, beat) as pace:
         text = "".join(_words(room, prompt, pace))
     if pace.gone:

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 from wire.api import Done, Ended, ErrorCode, Failure, Milliseconds
 from wire.errors import FormatError, SpentError, TruncatedError
 from wire.sse import (
+    DELTA_CHARACTERS,
     LINE_MAX_BYTES,
     RECORD_BYTES,
     Delta,
     Event,
     EventReader,
     RecordShaper,
+    write_deltas,
     write_event,
 )
 
@@ -73,13 +75,31 @@ def test_records_have_one_size_and_carry_every_event(texts: list[tuple[str, int]
     shaper = RecordShaper()
     sent = []
     for text, records in clean:
-        shaper.push(write_event(Delta(text)))
+        for event in write_deltas(text):
+            shaper.push(event)
         sent += [shaper.record() for _ in range(records)]
     shaper.push(write_event(DONE))
     while shaper.pending:
         sent.append(shaper.record())
     assert {len(record) for record in sent} == {RECORD_BYTES}
-    assert read(*sent) == [*(Delta(text) for text, _ in clean), DONE]
+    *deltas, done = read(*sent)
+    assert done == DONE
+    assert "".join(d.text for d in deltas if isinstance(d, Delta)) == "".join(t for t, _ in clean)
+    for whole in range(len(sent)):  # a failure may follow any record but the one with the end
+        assert read(*sent[:whole], FAILED)[-1] == Failure(ErrorCode.DEADLINE)
+
+
+def test_the_longest_spelling_of_a_delta_fits_a_record() -> None:
+    (event,) = write_deltas("\U0010ffff" * DELTA_CHARACTERS)
+    assert len(event) <= RECORD_BYTES
+    RecordShaper().push(event)
+
+
+def test_an_event_longer_than_a_record_is_not_taken() -> None:
+    shaper = RecordShaper()
+    with pytest.raises(ValueError, match="event: wanted at most 512 bytes"):
+        shaper.push(write_event(Delta("x" * RECORD_BYTES)))
+    assert shaper.pending == 0
 
 
 REFUSED = {
