@@ -14,7 +14,7 @@ from typing import Final
 from lab.demo import demo
 from lab.deployment import Deployment, DeploymentError
 from lab.documents import GuestPlan
-from lab.model import default_model
+from lab.model import model_file
 from sealroom import SealroomError
 
 SAMPLE: Final = Path("examples") / "chats" / "trip_planning.txt"
@@ -33,7 +33,7 @@ def main() -> int:
     show.add_argument("--json", action="store_true", help="the same as data")
     given = parser.parse_args()
     try:
-        model = given.model or default_model()
+        model = given.model or model_file()
         if given.command == "demo":
             demo(model, given.chat, as_json=given.json)
         else:

@@ -15,11 +15,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from attest import Reason
 from lab.deployment import Deployment
 from lab.documents import GuestPlan
 from sealroom import Answer, Phase, Trust, connect, read_chat
 
 OBSERVED_MAX_S: Final = 2.0
+SHOWN: Final = frozenset(
+    {
+        Reason.TCB_MISMATCH,
+        Reason.DEBUG_ALLOWED,
+        Reason.MIGRATION_ALLOWED,
+        Reason.UNKNOWN_MEASUREMENT,
+        Reason.REPORTED_TCB_TOO_OLD,
+        Reason.REPORT_DATA_MISMATCH,
+        Reason.VARIANT_NOT_ACCEPTED,
+        Reason.STATEMENT_EXPIRED,
+        Reason.UNKNOWN_MODEL,
+        Reason.UNKNOWN_PROMPTS,
+    }
+)
 PARTS: Final = (
     ("fetch", "fetch the evidence through the relay"),
     ("verify", "verify it"),
@@ -59,7 +74,7 @@ def demo(model: Path, chat_file: Path, *, as_json: bool) -> None:
     say.step("Starting a guest, an ingress and a relay on this host (mock platform) …")
     with tempfile.TemporaryDirectory(prefix="sealroom-") as folder:
         started = time.monotonic()
-        with Deployment(Path(folder), model, GuestPlan(slots=1, threads=2)) as lab:
+        with Deployment(Path(folder), model, GuestPlan(slots=1)) as lab:
             say.line(f"up in {time.monotonic() - started:.1f} s: guest, ingress, relay")
             with connect(trust=Trust.load(lab.trust), on_phase=say.phase) as room:
                 say.guest(room.guest)
@@ -133,9 +148,10 @@ class _Teller:
         self.line(f"firmware      {guest.tcb}")
         self.line(f"model         SHA-256 {statement.model.hex()}")
         self.line(f"keys          epoch {statement.epoch}, until {guest.expires:%H:%M:%S} UTC")
-        self.line(f"checks        {len(guest.checks)} held, among them:")
-        for check in guest.checks[:4]:
-            self.line(f"   {check.rule:5} {check.reason}: {check.got[:60]}")
+        self.line(f"checks        {len(guest.checks)} held, none failed; among them:")
+        for check in guest.checks:
+            if check.reason in SHOWN:
+                self.line(f"   {check.rule:4} not {check.reason}: {check.got[:48]}")
         self.line("   MOCK: the roots of this chain are the lab's; no production policy has them.")
 
     def summary(self, pieces: Any) -> None:

@@ -20,6 +20,7 @@ from guest.gate.slots import Busy, Slots
 from guest.settings import GateSettings
 
 PIECE_MAX_BYTES: Final = 32 * 1024
+WAIT_MAX_S: Final = 12.0  # in the queue; longer than that, a silent client has given up (SDK: 15 s)
 TAIL_MAX_S: Final = 3.0  # from the worker's exit to the sealed tail
 REAP_MAX_S: Final = 3.0  # from a kill to the zygote's word
 
@@ -61,7 +62,8 @@ class Exchanges:
         arrived = loop.time()
         until = arrived + self._limits.deadline_s
         try:
-            async with asyncio.timeout_at(until) as waiting, self.slots.taken():
+            turn = min(until, arrived + WAIT_MAX_S)
+            async with asyncio.timeout_at(turn) as waiting, self.slots.taken():
                 waiting.reschedule(None)  # from here on the worker's own end is waited for
                 opening = Opening(chunked, round((loop.time() - arrived) * 1000))
                 await self._attend(opening, pieces, send, until)
@@ -70,7 +72,8 @@ class Exchanges:
         except LinkDownError as error:
             raise RefusedError(Refusal.UNAVAILABLE) from error
         except TimeoutError as error:
-            raise RefusedError(Refusal.DEADLINE) from error
+            late = loop.time() >= until
+            raise RefusedError(Refusal.DEADLINE if late else Refusal.BUSY) from error
 
     async def _attend(
         self,
