@@ -7,6 +7,7 @@ The SDK would never send most of what these tests send. Each request has a conne
 from __future__ import annotations
 
 import http.client
+import json
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -29,18 +30,27 @@ GOOD_TEXT = "Send me the report by Friday."
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back. `whole` is false when the connection broke off."""
+    """What came back, all that could tell two refusals apart; the date is left out.
+
+    `whole` is false when the connection broke off.
+    """
 
     status: int
-    media: str
+    fields: tuple[tuple[str, str], ...]
     body: bytes
-    retry_after: str | None = None
     whole: bool = True
 
     @property
-    def told(self) -> tuple[int, str, bytes, str | None]:
-        """Everything that an onlooker could tell two refusals apart by."""
-        return self.status, self.media, self.body, self.retry_after
+    def media(self) -> str:
+        """The content type."""
+        return dict(self.fields)["content-type"]
+
+    @property
+    def word(self) -> str:
+        """The word of a refusal."""
+        title = json.loads(self.body)["title"]
+        assert isinstance(title, str)
+        return title
 
 
 def ask(
@@ -56,8 +66,9 @@ def ask(
             content, whole = response.read(), True
         except http.client.IncompleteRead as error:
             content, whole = error.partial, False
-        kind = response.headers.get("Content-Type", "")
-        return Reply(response.status, kind, content, response.headers.get("Retry-After"), whole)
+        fields = ((name.lower(), value) for name, value in response.headers.items())
+        kept = tuple(sorted(field for field in fields if field[0] != "date"))
+        return Reply(response.status, kept, content, whole)
     finally:
         connection.close()
 

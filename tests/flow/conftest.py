@@ -16,6 +16,7 @@ from tests.contract.repository import ROOT
 from tests.flow.site import DRILL, Site, standing
 
 DRILL_DEADLINE_S = 10
+DRILL_IDLE_S = 2
 TIMEOUT_S = 300  # of one test, the start of a deployment included
 
 
@@ -51,7 +52,11 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def drill(tmp_path_factory: pytest.TempPathFactory, model: Path, faults: Path) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("drill")
     plan = GuestPlan(
-        slots=3, waiting_max=0, deadline_s=DRILL_DEADLINE_S, faults={"file": str(faults)}
+        slots=3,
+        waiting_max=0,
+        idle_max_s=DRILL_IDLE_S,
+        deadline_s=DRILL_DEADLINE_S,
+        faults={"file": str(faults)},
     )
     with standing(folder, model, plan, DRILL) as site:
         site.serves()

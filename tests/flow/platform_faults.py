@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A keyholder alone, as init starts it, on a platform with a fault: what it publishes to the gate.
+
+The test stands where init and the gate are, at the other ends of the keyholder's doors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import getpid
+from pathlib import Path
+
+from guest.channel import Channel, pair
+from guest.config import parse_config
+from guest.door import Process, Say
+from guest.init import ENVIRONMENT
+from guest.publication import Publication
+from guest.settings import Identity, write_sections
+from guest.worker.tasks import prompts_digest
+from lab.documents import GuestPlan, write_config, write_trust
+from lab.mocktsm import FaultKind
+from sealroom import Trust
+
+MODEL = hashlib.sha256(b"no model is needed here").digest()
+PLAN = GuestPlan()
+CONFIG = write_config(PLAN, MODEL)
+TRUST = Trust.parse(write_trust(PLAN, relay="http://127.0.0.1:9", model=MODEL, config=CONFIG))
+PATIENCE_S = 60.0
+
+
+@dataclass
+class Keyholder:
+    """One keyholder under one fault."""
+
+    gate: Channel
+    log: Path
+
+    def published(self) -> Publication:
+        """The first evidence that it publishes."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            parcel = self.gate.hear(wait=False)
+            if parcel is None:
+                time.sleep(0.05)
+            elif parcel.say is Say.PUBLISH and parcel.body:
+                return Publication.parse(parcel.body)
+        raise AssertionError(f"nothing published: {self.events()}")
+
+    def has_published(self) -> bool:
+        """Whether evidence has come by now."""
+        while (parcel := self.gate.hear(wait=False)) is not None:
+            if parcel.body:
+                return True
+        return False
+
+    def events(self) -> list[str]:
+        """What it has written into its journal."""
+        return [json.loads(line)["event"] for line in self.log.read_text().splitlines()]
+
+
+@contextmanager
+def keyholder(folder: Path, faults: dict[FaultKind, int | str]) -> Iterator[Keyholder]:
+    """Run `lab.keyholder` on a platform with `faults`."""
+    read = parse_config(CONFIG)
+    identity = Identity(
+        variant=read.variant, model=MODEL, prompts=prompts_digest(), configuration=read.digest
+    )
+    mock = json.dumps({**PLAN.mock(), "faults": faults})
+    log = folder / f"{'-'.join(faults)}-{'-'.join(map(str, faults.values()))}.log"
+    init_end, door_end = pair()
+    gate_end, link_end = pair()
+    with log.open("wb") as journal, door_end:
+        running = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-m", "lab.keyholder"),
+                *(str(door_end.fileno()), str(getpid()), mock),
+            ],
+            env=ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            stderr=journal,
+            pass_fds=(door_end.fileno(),),
+        )
+    init = Channel(init_end, us=Process.INIT, them=Process.KEYHOLDER)
+    gate = Channel(gate_end, us=Process.GATE, them=Process.KEYHOLDER)
+    try:
+        init.say(Say.CONFIG, body=write_sections(read.keys, identity))
+        with link_end:
+            init.say(Say.LINK, body=Process.GATE.encode("ascii"), fds=(link_end.fileno(),))
+        yield Keyholder(gate, log)
+    finally:
+        running.terminate()
+        running.wait(10)
+        init.close()
+        gate.close()
