@@ -9,6 +9,7 @@ where waiting is back-pressure.
 
 from __future__ import annotations
 
+import array
 import os
 import socket
 import struct
@@ -21,6 +22,7 @@ HEAD: Final = struct.Struct(">BQ")
 PARCEL_MAX_BYTES: Final = HEAD.size + 128 * 1024
 FDS_MAX: Final = 4
 SEND_MAX_S: Final = 2
+_NOTES_BYTES: Final = socket.CMSG_LEN(FDS_MAX * array.array("i").itemsize)
 
 
 def pack(say: Say, worker: int, body: bytes) -> bytes:
@@ -108,7 +110,7 @@ class Channel:
         """
         flags = socket.MSG_CMSG_CLOEXEC | (0 if wait else socket.MSG_DONTWAIT)
         try:
-            packet, fds, got, _ = self._receive(flags)
+            packet, fds, got = self._receive(flags)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -127,13 +129,19 @@ class Channel:
             raise
         return Parcel(say, worker, body, tuple(fds))
 
-    def _receive(self, flags: int) -> tuple[bytes, list[int], int, object]:
+    def _receive(self, flags: int) -> tuple[bytes, list[int], int]:
+        """One packet; not by `socket.recv_fds`, which in Python 3.11 forgets its flags."""
         try:
-            return socket.recv_fds(self._sock, PARCEL_MAX_BYTES, FDS_MAX, flags)
+            packet, notes, got, _ = self._sock.recvmsg(PARCEL_MAX_BYTES, _NOTES_BYTES, flags)
         except ConnectionResetError:
             # The peer left with our words unread. Linux says so once, before what the peer itself
             # had said; that is still there.
-            return socket.recv_fds(self._sock, PARCEL_MAX_BYTES, FDS_MAX, flags)
+            packet, notes, got, _ = self._sock.recvmsg(PARCEL_MAX_BYTES, _NOTES_BYTES, flags)
+        fds = array.array("i")
+        for level, kind, data in notes:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                fds.frombytes(data[: len(data) - len(data) % fds.itemsize])
+        return packet, fds.tolist(), got
 
     def close(self) -> None:
         """Close our end; the peer hears `GoneError`."""

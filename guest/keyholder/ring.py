@@ -24,6 +24,7 @@ class Ring:
         self._settings = settings
         self._epochs: list[Epoch] = []
         self._born = 0
+        self._next_key_id = 0
 
     def __iter__(self) -> Iterator[Epoch]:
         """The epochs, oldest first."""
@@ -31,11 +32,8 @@ class Ring:
 
     def bear(self, *, monotonic: float, wall: int) -> Epoch:
         """Make the keys of the next epoch; nobody knows them yet."""
-        first_key_id = self._born * len(self._settings.kems)
         self._born += 1
-        epoch = Epoch(
-            self._born, first_key_id % 256, self._settings, monotonic=monotonic, wall=wall
-        )
+        epoch = Epoch(self._born, self._next_key_id, self._settings, monotonic=monotonic, wall=wall)
         self._epochs.append(epoch)
         return epoch
 
@@ -44,6 +42,9 @@ class Ring:
         epoch.evidence = evidence
         epoch.step(Event.EVIDENCE_MADE)
         epoch.step(Event.ANNOUNCED)
+        # Only published epochs use up key ids, or a platform that is down for long would bring the
+        # 8-bit numbers round to those of an epoch that still answers.
+        self._next_key_id = (self._next_key_id + len(self._settings.kems)) % 256
 
     def discard(self, epoch: Epoch) -> None:
         """Erase an epoch that could not be attested."""

@@ -7,9 +7,10 @@ What it decides stands elsewhere: `ring` and `keylife` for keys, `vigil` and `ta
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from typing import Final
+from typing import Any, Final
 
 from guest import journal
 from guest.channel import Channel, GoneError, Parcel
@@ -41,16 +42,22 @@ class Keyholder:
         self._doors: dict[Process, Channel] = {Process.INIT: wiring}
         self._vigils: dict[int, Vigil] = {}
         self._done = asyncio.Event()
+        self._published = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until init closes its door or `stop` is called."""
         self._listen(Process.INIT)
         self._doors[Process.INIT].say(Say.READY)
-        life = asyncio.create_task(self._live())
+        life = asyncio.gather(self._renewing(), self._tidying())
+        done = asyncio.create_task(self._done.wait())
+        either: set[asyncio.Future[Any]] = {life, done}
         try:
-            await self._done.wait()
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if life.done():
+                life.result()  # raises: without key life nothing may go on
         finally:
             life.cancel()
+            done.cancel()
 
     def stop(self) -> None:
         """Make `run` return."""
@@ -58,22 +65,27 @@ class Keyholder:
 
     # Key life
 
-    async def _live(self) -> None:
-        """Make epochs when they are due, retire and erase them when their time has come."""
-        retry_s = RETRY_MIN_S
+    async def _tidying(self) -> None:
+        """Retire and erase epochs when their time has come, whatever the platform does."""
         while True:
             self._note(self._ring.tidy(time.monotonic()))
-            if time.monotonic() >= self._ring.successor_due():
-                if await self._renew():
-                    retry_s = RETRY_MIN_S
-                else:
-                    await asyncio.sleep(retry_s)
-                    retry_s = min(2 * retry_s, RETRY_MAX_S)
-                    continue
-            moments = [self._ring.successor_due()]
-            if (tidy := self._ring.next_tidy()) is not None:
-                moments.append(tidy)
-            await asyncio.sleep(max(0.0, min(moments) - time.monotonic()))
+            self._published.clear()
+            moment = self._ring.next_tidy()
+            wait_s = None if moment is None else max(0.0, moment - time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._published.wait(), wait_s)
+
+    async def _renewing(self) -> None:
+        """Make an epoch whenever one is due; a platform that would not sign is asked again."""
+        retry_s = RETRY_MIN_S
+        while True:
+            if (wait_s := self._ring.successor_due() - time.monotonic()) > 0:
+                await asyncio.sleep(wait_s)
+            elif await self._renew():
+                retry_s = RETRY_MIN_S
+            else:
+                await asyncio.sleep(retry_s)
+                retry_s = min(2 * retry_s, RETRY_MAX_S)
 
     async def _renew(self) -> bool:
         """Bear, attest and publish the next epoch; False if the platform would not sign."""
@@ -92,6 +104,7 @@ class Keyholder:
             journal.record(journal.Event.ATTESTATION_FAILED, code=error.code)
             return False
         self._ring.publish(epoch, evidence)
+        self._published.set()
         self._note([epoch])
         return True
 
@@ -117,15 +130,15 @@ class Keyholder:
     def _hear(self, peer: Process, door: Channel) -> None:
         try:
             parcel = door.hear(wait=False)
+            if parcel is not None:
+                self._heard(parcel)
         except GoneError:
             self._drop(peer)
-            return
         except DoorError:
             journal.record(journal.Event.DOOR_BROKEN)
             self._drop(peer)
-            return
-        if parcel is None:
-            return
+
+    def _heard(self, parcel: Parcel) -> None:
         if parcel.say is Say.LINK:
             name, fd = linked(parcel, us=Process.KEYHOLDER)
             self._adopt(Process(name), fd)
@@ -167,6 +180,9 @@ class Keyholder:
     # Workers
 
     def _born(self, parcel: Parcel) -> None:
+        if parcel.worker in self._vigils:
+            parcel.close()
+            raise DoorError("born: a worker of this number lives")
         door_fd, pidfd = parcel.fds
         door = Channel.adopt(door_fd, us=Process.KEYHOLDER, them=Process.WORKER)
         vigil = Vigil(parcel.worker, door, pidfd)
@@ -189,7 +205,7 @@ class Keyholder:
         """Once the worker is gone and its end is known: hear its last marks, seal, forget."""
         if not vigil.over():
             return
-        vigil.listen(self._ring)
+        vigil.hear_out(self._ring)
         del self._vigils[vigil.number]
         asyncio.get_running_loop().remove_reader(vigil.door.fileno())
         vigil.door.close()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Final
 
 from attest import receipt
 from attest.receipt import Kernel, Receipt, write_receipt
@@ -26,6 +27,7 @@ _ENDED = {
     Ended.UNKNOWN: receipt.Ended.UNKNOWN,
 }
 LOST = Ending(Ended.UNKNOWN, 0, Cause.NONE)
+PARCELS_MAX: Final = 1024  # heard per turn; more than a socket holds
 
 
 @dataclass(slots=True, repr=False)
@@ -46,11 +48,14 @@ class Vigil:
     captured: bool = False
 
     def listen(self, ring: Ring) -> bool:
-        """Hear everything that is there; False when the worker has closed its door.
+        """Hear what is there; False when nothing more will be heard.
 
-        A broken rule or a second question ends the conversation for good.
+        A broken rule or a second question ends the conversation for good. One turn is bounded, so
+        that no worker can keep the keyholder from the others.
         """
-        while True:
+        if self.captured:
+            return False
+        for _ in range(PARCELS_MAX):
             try:
                 parcel = self.door.hear(wait=False)
                 if parcel is None:
@@ -64,6 +69,12 @@ class Vigil:
             except DoorError:
                 self.captured = True
                 return False
+        return True
+
+    def hear_out(self, ring: Ring) -> None:
+        """Hear the last words of a dead worker; a door that is still open has another holder."""
+        if self.listen(ring):
+            self.captured = True
 
     def _asked(self, ring: Ring, body: bytes) -> None:
         question = Question.parse(body)
@@ -88,7 +99,8 @@ class Vigil:
             raise DoorError("mark: not a phase of this kind of answer")
         self.phase = phase
         self.chunks += 1
-        self.last_mark = time.monotonic()
+        # A mark that is heard after the worker is gone was sent before.
+        self.last_mark = time.monotonic() if self.gone is None else self.gone
 
     def over(self) -> bool:
         """Whether the worker is gone and its end is known."""

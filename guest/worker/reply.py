@@ -20,6 +20,7 @@ from wire.chunked import ChunkedResponseSealer
 from wire.ohttp import ResponseKey, seal_response
 from wire.padding import pad_answer
 
+PART_BYTES: Final = 8 * 1024  # of content in one chunk, or of a sealed message in one parcel
 PROCESSING: Final = 102  # informational: the relay and the client see that something lives
 
 
@@ -64,16 +65,22 @@ class ChunkedReply:
             self._send(pieces.content(record), phase)
 
     def answer(self, answer: Answer) -> None:
-        """Send head and content in one chunk."""
-        content = pieces.content(pad_answer(write_answer(answer)))
-        with self._lock:
-            self._send(_head(200, JSON) + content, Phase.ANSWERED)
+        """Send head and content."""
+        self._whole(200, pad_answer(write_answer(answer)))
 
     def fail(self, failure: Failure) -> None:
-        """Send head and failure in one chunk."""
-        content = pieces.content(pad_answer(write_failure(failure)))
+        """Send head and failure."""
+        self._whole(STATUS[failure.code], pad_answer(write_failure(failure)))
+
+    def _whole(self, status: int, content: bytes) -> None:
+        """Send head and content, in as many chunks as their length needs."""
+        parts = [content[at : at + PART_BYTES] for at in range(0, len(content), PART_BYTES)]
+        plain = [pieces.content(part) for part in parts]
+        plain[0] = _head(status, JSON) + plain[0]
         with self._lock:
-            self._send(_head(STATUS[failure.code], JSON) + content, Phase.ANSWERED)
+            for chunk in plain[:-1]:
+                self._send(chunk, Phase.STREAMING)
+            self._send(plain[-1], Phase.ANSWERED)
 
     def _send(self, plain: bytes, phase: Phase) -> None:
         first = self._phase is Phase.NOTHING
@@ -109,7 +116,8 @@ class WholeReply:
         response = Response(status, (("content-type", JSON),), content)
         sealed = seal_response(self._key, write_response(response))
         self._keyholder.say(Say.MARK, body=bytes([Phase.WHOLE]))
-        self._gate.say(Say.CHUNK, body=sealed)
+        for at in range(0, len(sealed), PART_BYTES):
+            self._gate.say(Say.CHUNK, body=sealed[at : at + PART_BYTES])
 
 
 def _head(status: int, media: str) -> bytes:

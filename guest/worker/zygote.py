@@ -71,21 +71,26 @@ class Zygote:
     def _hear(self, peer: Process, door: Channel) -> None:
         try:
             parcel = door.hear(wait=False)
+            if parcel is not None:
+                self._heard(parcel)
         except GoneError:
             self._drop(peer)
-            return
         except DoorError:
             journal.record(journal.Event.DOOR_BROKEN)
             self._drop(peer)
-            return
-        if parcel is None:
-            return
+
+    def _heard(self, parcel: Parcel) -> None:
         if parcel.say is Say.LINK:
             self._adopt(parcel)
         elif parcel.say is Say.FORK:
             self._fork(parcel)
-        elif parcel.say is Say.KILL and parcel.worker in self._workers:
-            self._kill(self._workers[parcel.worker], Cause(parcel.body.decode("ascii")))
+        elif parcel.say is Say.KILL:
+            try:
+                cause = Cause(parcel.body.decode("ascii"))
+            except ValueError as error:
+                raise DoorError("kill: not a known cause") from error
+            if parcel.worker in self._workers:
+                self._kill(self._workers[parcel.worker], cause)
 
     def _adopt(self, parcel: Parcel) -> None:
         name, fd = linked(parcel, us=Process.ZYGOTE)
@@ -128,12 +133,18 @@ class Zygote:
     def _fork(self, parcel: Parcel) -> None:
         """Make the worker, tell the keyholder of it, and keep nothing of what it will read."""
         (socket_fd,) = parcel.fds
-        opening = Opening.parse(parcel.body)
+        try:
+            opening = Opening.parse(parcel.body)
+            if parcel.worker in self._workers:
+                raise DoorError("fork: a worker of this number lives")
+        except DoorError:
+            os.close(socket_fd)
+            raise
         theirs, ours = pair()
         parent = os.getpid()
         pid = -1
         if len(self._workers) < WORKERS_MAX and Process.KEYHOLDER in self._doors:
-            pid = os.fork()
+            pid = _fork()
         if pid == 0:
             self._become_worker(opening, socket_fd, ours.detach(), parent)
         os.close(socket_fd)
@@ -187,10 +198,20 @@ class Zygote:
         del self._workers[worker.number]
         exited = result is not None and result.si_code == os.CLD_EXITED
         code = result.si_status if result is not None else 0
-        ended = Ending(Ended.EXITED if exited else Ended.SIGNALLED, code, worker.cause)
+        # A worker that ended by itself was not killed, even if our signal was on its way.
+        cause = Cause.NONE if exited else worker.cause
+        ended = Ending(Ended.EXITED if exited else Ended.SIGNALLED, code, cause)
         journal.record(journal.Event.WORKER_ENDED, exited=int(exited), code=code)
         for peer in (Process.KEYHOLDER, Process.GATE):
             self._tell(peer, Say.ENDED, worker.number, ended.write())
+
+
+def _fork() -> int:
+    """As `os.fork`, or -1 when the kernel has no room for another process."""
+    try:
+        return os.fork()
+    except OSError:
+        return -1
 
 
 def _close_all_but(*kept: int) -> None:
