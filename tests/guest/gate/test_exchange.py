@@ -1,0 +1,563 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One exchange from the gate's side: the order of an answer, and every way it can end early."""
+
+import asyncio
+import gc
+import logging
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import pytest
+
+from guest.channel import pack
+from guest.door import Cause, Ended, Ending, Process, Refusal, Say
+from guest.gate import exchange
+from guest.gate.exchange import PIECE_MAX_BYTES, RefusedError
+from guest.publication import Publication
+from tests.guest.gate.house import (
+    PUBLICATION,
+    House,
+    bare_socket,
+    closed,
+    heard,
+    house,
+    limits,
+    request,
+    silence,
+)
+from tests.guest.rig import nothing_left_open
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(15):
+            await scenario
+
+    with nothing_left_open():
+        asyncio.run(bounded())
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a word that never comes for less time than the guest does."""
+    monkeypatch.setattr(exchange, "TAIL_MAX_S", 0.2)
+    monkeypatch.setattr(exchange, "REAP_MAX_S", 0.2)
+
+
+async def refused(task: asyncio.Task[None]) -> Refusal:
+    with pytest.raises(RefusedError) as caught:
+        await task
+    return caught.value.refusal
+
+
+async def next_request_is_served(it: House) -> None:
+    """The slot is free again and the gate in order."""
+    assert (it.exchanges.slots.running, it.exchanges.slots.waiting) == (0, 0)
+    it.sent.clear()
+    task = it.start(request(b"next"))
+    worker = await it.forked()
+    assert await worker.request() == b"next"
+    worker.door.say(Say.CHUNK, body=b"chunk")
+    worker.door.close()
+    it.ended(worker)
+    it.tail(worker)
+    await task
+    assert it.sent == [b"chunk", b"tail"]
+
+
+def test_the_request_goes_in_whole_and_the_tail_comes_last() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            large = bytes(range(256)) * 300
+            task = it.start(request(b"a", large, b"z"))
+            worker = await it.forked()
+            assert worker.opening.chunked
+            assert await worker.request() == b"a" + large + b"z"
+            for chunk in (b"1", b"2", b"3"):
+                worker.door.say(Say.CHUNK, body=chunk)
+            it.tail(worker)  # however early it comes
+            await it.until(lambda: len(it.sent) == 3)
+            assert it.sent == [b"1", b"2", b"3"]
+            worker.door.close()
+            it.ended(worker)
+            await task
+            assert it.sent == [b"1", b"2", b"3", b"tail"]
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_a_plain_answer_needs_no_tail() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(request(b"a"), chunked=False)
+            worker = await it.forked()
+            assert not worker.opening.chunked
+            await worker.request()
+            worker.door.say(Say.CHUNK, body=b"whole")
+            worker.door.close()
+            it.ended(worker)
+            it.tail(worker, b"")
+            await task
+            assert it.sent == [b"whole"]
+
+    run(scenario())
+
+
+def test_a_plain_request_whose_worker_died_gets_the_sealed_failure() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(request(b"a"), chunked=False)
+            worker = await it.forked()
+            worker.door.close()
+            it.ended(worker, Ending(Ended.SIGNALLED, 9, Cause.NONE))
+            it.tail(worker, b"sealed failure")
+            await task
+            assert it.sent == [b"sealed failure"]
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_no_chunk_and_no_tail_is_unavailable(chunked: bool) -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(request(b"a"), chunked=chunked)
+            worker = await it.forked()
+            worker.door.close()
+            it.ended(worker)
+            it.tail(worker, b"")
+            assert await refused(task) is Refusal.UNAVAILABLE
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_chunks_without_a_tail_are_no_complete_answer() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(request(b"a"))
+            worker = await it.forked()
+            worker.door.say(Say.CHUNK, body=b"chunk")
+            worker.door.close()
+            it.ended(worker)
+            it.tail(worker, b"")
+            assert await refused(task) is Refusal.UNAVAILABLE
+
+    run(scenario())
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_tail_that_does_not_come_is_not_waited_for_long() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(request(b"a"))
+            worker = await it.forked()
+            worker.door.close()
+            it.ended(worker)
+            assert await refused(task) is Refusal.UNAVAILABLE
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("word", Refusal)
+def test_the_word_of_a_worker_that_opened_nothing_is_passed_on(word: Refusal) -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(request(b"a"))
+            worker = await it.forked()
+            await worker.request()
+            worker.door.say(Say.REFUSE, body=word.encode())
+            worker.door.close()
+            it.ended(worker)
+            assert await refused(task) is word
+            assert it.sent == []
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_the_word_of_a_worker_that_left_with_the_request_unread_is_passed_on() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(request(b"a", b"never read", b"nor this"))
+            worker = await it.forked()
+            await asyncio.sleep(0.05)
+            worker.door.say(Say.REFUSE, body=b"unknown-key")
+            worker.door.close()
+            it.ended(worker)
+            assert await refused(task) is Refusal.UNKNOWN_KEY
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"\x00",
+        pack(Say.DATA, 0, b"x"),
+        pack(Say.REFUSE, 0, b"no word of ours"),
+        pack(Say.REFUSE, 0, b"\xff"),
+        pack(Say.REFUSE, 0, bytes(65)),
+    ],
+)
+def test_a_worker_that_breaks_its_door_is_ended(packet: bytes) -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(silence())
+            worker = await it.forked()
+            bare_socket(worker).send(packet)
+            assert await it.killed() == (worker.number, Cause.CANCELLED)
+            it.ended(worker, Ending(Ended.SIGNALLED, 9, Cause.CANCELLED))
+            assert await refused(task) is Refusal.UNAVAILABLE
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_a_worker_past_the_deadline_is_ended_and_its_tail_still_sent() -> None:
+    async def scenario() -> None:
+        async with house(limits(deadline_s=1)) as it:
+            task = it.start(request(b"a"))
+            worker = await it.forked()
+            await worker.request()
+            worker.door.say(Say.CHUNK, body=b"chunk")
+            assert await it.killed() == (worker.number, Cause.DEADLINE)
+            worker.door.close()
+            it.ended(worker, Ending(Ended.SIGNALLED, 9, Cause.DEADLINE))
+            it.tail(worker, b"deadline")
+            await task
+            assert it.sent == [b"chunk", b"deadline"]
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_worker_that_outlives_its_end_is_given_up() -> None:
+    async def scenario() -> None:
+        async with house(limits(deadline_s=1)) as it:
+            task = it.start(request(b"a"))
+            worker = await it.forked()
+            assert await it.killed() == (worker.number, Cause.DEADLINE)
+            assert await it.killed() == (worker.number, Cause.CANCELLED)
+            it.ended(worker)
+            assert await refused(task) is Refusal.DEADLINE
+
+    run(scenario())
+
+
+def test_a_client_that_is_gone_ends_its_worker_and_the_slot_is_free_after_its_end() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(silence())
+            worker = await it.forked()
+            await heard(worker.door)
+            task.cancel()
+            assert await it.killed() == (worker.number, Cause.CANCELLED)
+            assert it.exchanges.slots.running == 1
+            it.ended(worker, Ending(Ended.SIGNALLED, 9, Cause.CANCELLED))
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_a_second_cancellation_does_not_give_the_slot_away_early() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(silence())
+            worker = await it.forked()
+            task.cancel()
+            await it.killed()
+            task.cancel()
+            await asyncio.sleep(0.05)
+            assert it.exchanges.slots.running == 1
+            it.ended(worker)
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert it.exchanges.slots.running == 0
+
+    run(scenario())
+
+
+def test_a_client_that_cannot_be_sent_to_ends_its_worker() -> None:
+    async def scenario() -> None:
+        async def broken(_: bytes) -> None:
+            raise ConnectionAbortedError
+
+        async with house() as it:
+            task = it.start(silence(), send=broken)
+            worker = await it.forked()
+            worker.door.say(Say.CHUNK, body=b"chunk")
+            assert await it.killed() == (worker.number, Cause.CANCELLED)
+            it.ended(worker)
+            with pytest.raises(ConnectionAbortedError):
+                await task
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_client_that_reads_nothing_holds_its_worker_back_until_the_deadline() -> None:
+    async def scenario() -> None:
+        async def stuck(_: bytes) -> None:
+            await asyncio.Event().wait()
+
+        async with house(limits(deadline_s=1)) as it:
+            task = it.start(request(b"a"), send=stuck)
+            worker = await it.forked()
+            worker.door.say(Say.CHUNK, body=b"chunk")
+            assert (await it.killed())[1] is Cause.DEADLINE
+            worker.door.close()
+            it.ended(worker)
+            assert await refused(task) is Refusal.DEADLINE
+
+    run(scenario())
+
+
+def test_too_many_bytes_are_refused() -> None:
+    async def scenario() -> None:
+        async with house(limits(request_max_bytes=4096)) as it:
+            task = it.start(request(bytes(4096), b"x"))
+            worker = await it.forked()
+            assert (await it.killed())[1] is Cause.CANCELLED
+            it.ended(worker)
+            assert await refused(task) is Refusal.REFUSED
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_as_many_bytes_as_allowed_pass() -> None:
+    async def scenario() -> None:
+        async with house(limits(request_max_bytes=PIECE_MAX_BYTES + 1)) as it:
+            task = it.start(request(bytes(PIECE_MAX_BYTES + 1)))
+            worker = await it.forked()
+            assert await worker.request() == bytes(PIECE_MAX_BYTES + 1)
+            worker.door.close()
+            it.ended(worker)
+            it.tail(worker)
+            await task
+
+    run(scenario())
+
+
+def test_a_sender_that_pauses_for_too_long_is_refused() -> None:
+    async def scenario() -> None:
+        async with house(limits(idle_max_s=1)) as it:
+            task = it.start(silence())
+            worker = await it.forked()
+            assert (await it.killed())[1] is Cause.CANCELLED
+            it.ended(worker)
+            assert await refused(task) is Refusal.DEADLINE
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_a_sender_that_says_what_it_may_not_is_refused() -> None:
+    async def wrong() -> AsyncIterator[bytes]:
+        yield b"first"
+        raise RefusedError(Refusal.REFUSED)
+
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(wrong())
+            worker = await it.forked()
+            assert (await it.killed())[1] is Cause.CANCELLED
+            it.ended(worker)
+            assert await refused(task) is Refusal.REFUSED
+
+    run(scenario())
+
+
+def test_two_failures_in_one_moment_leave_no_text_behind(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        both = asyncio.Event()
+
+        async def wrong() -> AsyncIterator[bytes]:
+            yield b"first"
+            await both.wait()
+            raise RefusedError(Refusal.REFUSED)
+
+        async def broken(_: bytes) -> None:
+            await both.wait()
+            raise ConnectionAbortedError
+
+        async with house() as it:
+            task = it.start(wrong(), send=broken)
+            worker = await it.forked()
+            worker.door.say(Say.CHUNK, body=b"chunk")
+            await heard(worker.door)
+            await asyncio.sleep(0.05)
+            both.set()
+            await it.killed()
+            it.ended(worker)
+            with pytest.raises((RefusedError, ConnectionAbortedError)):
+                await task
+
+    with caplog.at_level(logging.DEBUG, "asyncio"):
+        run(scenario())
+        gc.collect()  # a task that nobody has asked for its end says so when it is freed
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+def test_one_request_more_than_may_wait_is_busy() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            first = it.start(request(b"a"))
+            worker = await it.forked()
+            second = it.start(request(b"b"))
+            await it.until(lambda: it.exchanges.slots.waiting == 1)
+            assert await refused(it.start(request(b"c"))) is Refusal.BUSY
+            worker.door.close()
+            it.ended(worker)
+            it.tail(worker)
+            await first
+            later = await it.forked()
+            assert later.opening.queued_ms >= 0
+            later.door.close()
+            it.ended(later)
+            it.tail(later)
+            await second
+
+    run(scenario())
+
+
+def test_a_request_that_waits_past_its_deadline_is_refused_and_forks_nothing() -> None:
+    async def scenario() -> None:
+        async with house(limits(deadline_s=1)) as it:
+            async with it.exchanges.slots.taken():
+                assert await refused(it.start(request(b"a"))) is Refusal.DEADLINE
+            assert it.zygote.hear(wait=False) is None
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_a_target_that_is_not_published_is_an_unknown_key() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            run_it = it.exchanges.run("f" * 16, request(b"a"), it._send, chunked=True)
+            assert await refused(asyncio.create_task(run_it)) is Refusal.UNKNOWN_KEY
+            assert it.zygote.hear(wait=False) is None
+
+    run(scenario())
+
+
+def test_a_gate_that_has_heard_of_no_key_is_unavailable() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            it.keyholder.say(Say.PUBLISH)
+            await it.until(lambda: it.links.publication is None)
+            assert await refused(it.start(request(b"a"))) is Refusal.UNAVAILABLE
+
+    run(scenario())
+
+
+def test_a_lost_zygote_ends_its_exchanges_and_a_new_one_serves_the_next() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(silence())
+            worker = await it.forked()
+            worker.door.say(Say.CHUNK, body=b"chunk")
+            await it.until(lambda: it.sent == [b"chunk"])
+            it.zygote.close()
+            worker.door.close()
+            it.tail(worker, b"unknown")
+            await task
+            assert it.sent == [b"chunk", b"unknown"]
+            assert await refused(it.start(request(b"a"))) is Refusal.UNAVAILABLE
+            it.zygote = it.adopt(Process.ZYGOTE)
+            it.zygote.say(Say.READY)
+            await it.until(lambda: it.links.ready)
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_a_lost_keyholder_leaves_no_tail_and_a_new_one_serves_the_next() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(silence())
+            worker = await it.forked()
+            it.keyholder.close()
+            worker.door.close()
+            it.ended(worker)
+            assert await refused(task) is Refusal.UNAVAILABLE
+            assert await refused(it.start(request(b"a"))) is Refusal.UNAVAILABLE
+            it.keyholder = it.adopt(Process.KEYHOLDER)
+            it.keyholder.say(Say.PUBLISH, body=PUBLICATION.write())
+            await it.until(lambda: it.links.ready)
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("peer", [Process.ZYGOTE, Process.KEYHOLDER])
+def test_a_peer_that_breaks_its_door_loses_it(peer: Process) -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            far = it.zygote if peer is Process.ZYGOTE else it.keyholder
+            far._sock.send(pack(Say.FORK, 0, b""))
+            assert await closed(far)
+            assert not it.links.ready
+
+    run(scenario())
+
+
+def test_an_ending_in_another_spelling_breaks_the_zygotes_door() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(silence())
+            worker = await it.forked()
+            it.zygote.say(Say.ENDED, worker.number, b"exited +0 none")
+            assert await closed(it.zygote)
+            worker.door.close()
+            it.tail(worker, b"unknown")
+            await task
+
+    run(scenario())
+
+
+def test_words_about_a_worker_that_nobody_waits_for_change_nothing() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            it.zygote.say(Say.ENDED, 1, Ending(Ended.EXITED, 0, Cause.NONE).write())
+            it.keyholder.say(Say.TAIL, 1, b"tail")
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_a_newer_publication_takes_the_place_of_the_last() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            newer = Publication(
+                epoch=4, not_after=1, targets=("e" * 16,), evidence=b"e", ohttp_keys=b"k"
+            )
+            it.keyholder.say(Say.PUBLISH, body=newer.write())
+            await it.until(lambda: it.links.publication == newer)
+            assert await refused(it.start(request(b"a"))) is Refusal.UNKNOWN_KEY
+
+    run(scenario())
+
+
+def test_a_gate_that_starts_again_does_not_count_from_the_same_number() -> None:
+    async def scenario() -> None:
+        numbers = []
+        for _ in range(2):
+            async with house() as it:
+                task = it.start(request(b"a"))
+                worker = await it.forked()
+                numbers.append(worker.number)
+                worker.door.close()
+                it.ended(worker)
+                it.tail(worker)
+                await task
+        assert abs(numbers[0] - numbers[1]) > 1000
+
+    run(scenario())

@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The zygote as a real process that forks real workers; only what a worker does stands in."""
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from guest import sandbox
+from guest.channel import Channel, GoneError, Parcel, pack, pair
+from guest.door import Cause, Ended, Ending, Opening, Process, Say
+from guest.worker import zygote as zygote_module
+from guest.worker.zygote import Zygote
+from tests.guest.rig import is_open
+
+WAIT_MAX_S = 8.0
+
+
+def work(opening: Opening, socket_fd: int, door_fd: int) -> None:
+    """What the workers of these tests do: what the first piece of their request says."""
+    gate = Channel.adopt(socket_fd, us=Process.WORKER, them=Process.GATE)
+    parcel = gate.hear()
+    word = parcel.body.decode() if parcel is not None else ""
+    if word == "look":
+        found = [
+            f"{fd}={Path(f'/proc/self/fd/{fd}').readlink()}" for fd in range(512) if is_open(fd)
+        ]
+        gate.say(Say.CHUNK, body=f"{socket_fd} {door_fd} {' '.join(found)}".encode())
+    elif word == "opening":
+        gate.say(Say.CHUNK, body=opening.write())
+    elif word == "ask":
+        keyholder = Channel.adopt(door_fd, us=Process.WORKER, them=Process.KEYHOLDER)
+        keyholder.say(Say.ASK, body=b"question")
+        gate.say(Say.CHUNK, body=b"asked")
+    elif word == "print and fail":
+        print("secret", flush=True)
+        os.write(2, b"secret")
+        raise ValueError("secret")
+    elif word == "exit":
+        os._exit(7)
+    elif word == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif word == "hang":
+        sandbox.DIE_WITH_PARENT.apply()
+        gate.say(Say.CHUNK, body=str(os.getpid()).encode())
+        signal.pause()
+
+
+class Hall:
+    """A zygote in a process of its own, and the far ends of its doors."""
+
+    def __init__(self, deadline_s: int) -> None:
+        self._written = os.memfd_create("stderr")
+        ours, theirs = pair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                os.dup2(self._written, 2)
+                ours.close()
+                wiring = Channel(theirs, us=Process.ZYGOTE, them=Process.INIT)
+                Zygote(wiring, work, deadline_s).serve()
+            finally:
+                os._exit(0)
+        theirs.close()
+        self.pidfd = os.pidfd_open(self.pid)
+        self.init = Channel(ours, us=Process.INIT, them=Process.ZYGOTE)
+        assert heard(self.init).say is Say.READY
+        self.gate = self.link(Process.GATE)
+        self.keyholder = self.link(Process.KEYHOLDER)
+        assert heard(self.gate).say is Say.READY
+
+    def link(self, peer: Process) -> Channel:
+        """Give the zygote a new door to a peer."""
+        near, far = pair()
+        with far:
+            self.init.say(Say.LINK, body=peer.encode(), fds=(far.fileno(),))
+        return Channel(near, us=peer, them=Process.ZYGOTE)
+
+    def fork(self, number: int, word: str = "hang", *, queued_ms: int = 0) -> Channel:
+        """Have a worker made, and give it its word."""
+        near, far = pair()
+        with far:
+            self.gate.say(Say.FORK, number, Opening(True, queued_ms).write(), (far.fileno(),))
+        door = Channel(near, us=Process.GATE, them=Process.WORKER)
+        with contextlib.suppress(GoneError):  # no worker was made
+            door.say(Say.DATA, body=word.encode())
+        return door
+
+    def kill(self, number: int, cause: Cause) -> None:
+        self.gate.say(Say.KILL, number, cause.encode())
+
+    def ended(self, number: int) -> Ending:
+        """How the gate hears that the next worker ended; the keyholder hears the same."""
+        words = heard(self.gate)
+        assert (words.say, words.worker) == (Say.ENDED, number)
+        return Ending.parse(words.body)
+
+    def lives(self) -> bool:
+        return not select.select([self.pidfd], [], [], 0)[0]
+
+    def written(self) -> bytes:
+        """What zygote and workers have written to standard error."""
+        return os.pread(self._written, 1 << 16, 0)
+
+    def close(self) -> None:
+        for door in (self.init, self.gate, self.keyholder):
+            door.close()
+        assert select.select([self.pidfd], [], [], WAIT_MAX_S)[0], "the zygote outlives init"
+        os.waitpid(self.pid, 0)
+        os.close(self.pidfd)
+        os.close(self._written)
+
+
+def heard(channel: Channel) -> Parcel:
+    assert select.select([channel], [], [], WAIT_MAX_S)[0], "nothing is said"
+    parcel = channel.hear()
+    assert parcel is not None
+    return parcel
+
+
+@contextmanager
+def hall(deadline_s: int = 60) -> Iterator[Hall]:
+    made = Hall(deadline_s)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_a_worker_that_returns_has_exited_with_zero() -> None:
+    with hall() as it:
+        door = it.fork(5, "return")
+        assert it.ended(5) == Ending(Ended.EXITED, 0, Cause.NONE)
+        with pytest.raises(GoneError):
+            door.hear()
+        door.close()
+
+
+def test_the_keyholder_hears_of_the_birth_with_a_door_and_a_pidfd_and_then_of_the_end() -> None:
+    with hall() as it:
+        door = it.fork(5, "ask")
+        born = heard(it.keyholder)
+        assert (born.say, born.worker, len(born.fds)) == (Say.BORN, 5, 2)
+        worker_door = Channel.adopt(born.fds[0], us=Process.KEYHOLDER, them=Process.WORKER)
+        assert heard(worker_door).body == b"question"
+        assert select.select([born.fds[1]], [], [], WAIT_MAX_S)[0] == [born.fds[1]]
+        with pytest.raises(GoneError):  # nobody else holds the worker's end
+            heard(worker_door)
+        end = heard(it.keyholder)
+        assert (end.say, end.worker) == (Say.ENDED, 5)
+        assert Ending.parse(end.body) == it.ended(5)
+        worker_door.close()
+        os.close(born.fds[1])
+        door.close()
+
+
+def test_a_worker_hears_how_long_its_request_waited() -> None:
+    with hall() as it:
+        door = it.fork(5, "opening", queued_ms=321)
+        assert Opening.parse(heard(door).body) == Opening(True, 321)
+        door.close()
+
+
+def test_a_worker_holds_its_two_sockets_and_nothing_else() -> None:
+    with hall() as it:
+        idle = it.fork(4)
+        door = it.fork(5, "look")
+        socket_fd, door_fd, *found = heard(door).body.decode().split()
+        open_now = dict(entry.split("=", 1) for entry in found)
+        assert set(open_now) == {"0", "1", "2", socket_fd, door_fd}
+        assert {open_now[fd] for fd in "012"} == {"/dev/null"}
+        idle.close()
+        door.close()
+
+
+def test_a_worker_that_fails_exits_with_70_and_writes_nothing() -> None:
+    with hall() as it:
+        door = it.fork(5, "print and fail")
+        assert it.ended(5) == Ending(Ended.EXITED, os.EX_SOFTWARE, Cause.NONE)
+        assert it.written() == b'{"event":"worker-ended","exited":1,"code":70}\n'
+        door.close()
+
+
+@pytest.mark.parametrize(
+    ("word", "ending"),
+    [
+        ("exit", Ending(Ended.EXITED, 7, Cause.NONE)),
+        ("crash", Ending(Ended.SIGNALLED, signal.SIGSEGV, Cause.NONE)),
+    ],
+)
+def test_the_end_is_told_as_it_was(word: str, ending: Ending) -> None:
+    with hall() as it:
+        door = it.fork(5, word)
+        assert it.ended(5) == ending
+        door.close()
+
+
+@pytest.mark.parametrize("cause", [Cause.CANCELLED, Cause.DEADLINE])
+def test_a_worker_is_killed_on_the_gates_word(cause: Cause) -> None:
+    with hall() as it:
+        door = it.fork(5, "hang")
+        heard(door)
+        it.kill(5, cause)
+        it.kill(5, Cause.CANCELLED)  # the first cause stays
+        assert it.ended(5) == Ending(Ended.SIGNALLED, signal.SIGKILL, cause)
+        door.close()
+
+
+def test_another_process_that_kills_a_worker_is_no_cause_of_ours() -> None:
+    with hall() as it:
+        door = it.fork(5, "hang")
+        os.kill(int(heard(door).body), signal.SIGKILL)
+        assert it.ended(5) == Ending(Ended.SIGNALLED, signal.SIGKILL, Cause.NONE)
+        door.close()
+
+
+def test_a_worker_that_ended_by_itself_before_the_word_came_was_not_killed() -> None:
+    with hall() as it:
+        door = it.fork(5, "hang")
+        pid = int(heard(door).body)
+        other = it.fork(6, "hang")
+        heard(other)
+        os.kill(it.pid, signal.SIGSTOP)  # the zygote learns of both at once
+        door.close()
+        os.kill(pid, signal.SIGSEGV)
+        it.kill(6, Cause.CANCELLED)
+        os.kill(it.pid, signal.SIGCONT)
+        ends = {}
+        for _ in range(2):
+            words = heard(it.gate)
+            ends[words.worker] = Ending.parse(words.body)
+        assert ends[5].cause is Cause.NONE
+        assert ends[6].cause is Cause.CANCELLED
+        other.close()
+
+
+def test_a_worker_past_the_deadline_is_killed_without_a_word() -> None:
+    with hall(deadline_s=0) as it:
+        door = it.fork(5, "hang")
+        assert it.ended(5) == Ending(Ended.SIGNALLED, signal.SIGKILL, Cause.DEADLINE)
+        door.close()
+
+
+def test_a_gate_that_is_gone_takes_its_workers_along() -> None:
+    with hall() as it:
+        door = it.fork(5, "hang")
+        heard(door)
+        it.gate.close()
+        born = heard(it.keyholder)
+        words = heard(it.keyholder)
+        assert Ending.parse(words.body) == Ending(Ended.SIGNALLED, signal.SIGKILL, Cause.CANCELLED)
+        born.close()
+        door.close()
+        it.gate = it.link(Process.GATE)
+        assert heard(it.gate).say is Say.READY
+        door = it.fork(6, "return")
+        assert it.ended(6).ended is Ended.EXITED
+        door.close()
+
+
+def test_without_a_keyholder_no_worker_is_made() -> None:
+    with hall() as it:
+        it.keyholder.close()
+        time.sleep(0.05)
+        door = it.fork(5, "return")
+        assert it.ended(5).cause in {Cause.NONE, Cause.CANCELLED}
+        door.close()
+        door = it.fork(6, "return")
+        assert it.ended(6) == Ending(Ended.UNKNOWN, 0, Cause.NONE)
+        door.close()
+        it.keyholder = it.link(Process.KEYHOLDER)
+        ends: list[Ended] = []
+        while Ended.EXITED not in ends:  # the new door and the forks come by different ways
+            it.fork(7 + len(ends), "return").close()
+            ends.append(it.ended(7 + len(ends)).ended)
+            assert len(ends) < 1000
+
+
+def test_more_workers_than_there_may_be_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zygote_module, "WORKERS_MAX", 2)
+    with hall() as it:
+        doors = [it.fork(number, "hang") for number in (1, 2)]
+        for door in doors:
+            heard(door)
+        third = it.fork(3, "hang")
+        assert it.ended(3) == Ending(Ended.UNKNOWN, 0, Cause.NONE)
+        it.kill(1, Cause.CANCELLED)
+        it.ended(1)
+        fourth = it.fork(4, "return")
+        assert it.ended(4).ended is Ended.EXITED
+        for door in (*doors, third, fourth):
+            door.close()
+
+
+BROKEN = [
+    pack(Say.KILL, 5, b"because"),
+    pack(Say.KILL, 5, b"\xff"),
+    pack(Say.READY, 0, b""),
+    pack(Say.FORK, 9, b"\x01\x00\x00\x00\x00"),
+]
+
+
+@pytest.mark.parametrize("packet", BROKEN)
+def test_a_gate_that_breaks_its_door_loses_it_and_its_workers_but_the_zygote_lives(
+    packet: bytes,
+) -> None:
+    with hall() as it:
+        door = it.fork(5, "hang")
+        heard(door)
+        it.gate._sock.send(packet)
+        with pytest.raises(GoneError):
+            heard(it.gate)
+        born, end = heard(it.keyholder), heard(it.keyholder)
+        assert Ending.parse(end.body).cause is Cause.CANCELLED
+        born.close()
+        assert b"door-broken" in it.written()
+        assert it.lives()
+        door.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "opening"),
+    [(6, b"\x02\x00\x00\x00\x00"), (6, b""), (5, b"\x01\x00\x00\x00\x00")],
+    ids=["another spelling", "no opening", "a number that lives"],
+)
+def test_a_fork_that_cannot_be_meant_breaks_the_door(number: int, opening: bytes) -> None:
+    with hall() as it:
+        door = it.fork(5, "hang")
+        heard(door)
+        near, far = pair()
+        socket.send_fds(it.gate._sock, [pack(Say.FORK, number, opening)], [far.fileno()])
+        far.close()
+        born, end = heard(it.keyholder), heard(it.keyholder)
+        assert (born.worker, end.worker, end.say) == (5, 5, Say.ENDED)
+        born.close()
+        assert near.recv(1) == b""  # the worker's end was closed, and there is no worker
+        assert it.lives()
+        near.close()
+        door.close()
+
+
+def test_a_zygote_that_is_killed_takes_its_workers_along() -> None:
+    with hall() as it:
+        door = it.fork(5, "hang")
+        heard(door)
+        os.kill(it.pid, signal.SIGKILL)
+        with pytest.raises(GoneError):
+            heard(door)
+        door.close()
+
+
+def test_many_workers_leave_no_descriptor_behind() -> None:
+    with hall() as it:
+        counts = []
+        for number in range(12):
+            door = it.fork(number, "return")
+            it.ended(number)
+            born, end = heard(it.keyholder), heard(it.keyholder)
+            assert end.say is Say.ENDED
+            born.close()
+            door.close()
+            counts.append(len(list(Path(f"/proc/{it.pid}/fd").iterdir())))
+        assert len(set(counts[1:])) == 1
