@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from guest.worker.binding import BindingError, load_llama
+from guest.worker.engine import CONTEXT_TOKENS as CONTEXT_DEFAULT
 from guest.worker.engine import AbortedError, Engine, ModelError, RoomError
+from guest.worker.tasks import prefixes
 from lab.model import default_model
 
 CONTEXT_TOKENS = 512
@@ -101,9 +103,9 @@ def test_the_prefix_in_place_and_the_prefix_copied_back_are_one(engine: Engine) 
 def test_the_number_of_threads_changes_nothing(engine: Engine) -> None:
     def with_two() -> str:
         engine.set_threads(2)
-        return answer(engine, "first", CHAT)
+        return answer(engine, "first", CHAT, max_tokens=4)
 
-    assert in_child(with_two) == in_child(lambda: answer(engine, "first", CHAT))
+    assert in_child(with_two) == in_child(lambda: answer(engine, "first", CHAT, max_tokens=4))
 
 
 def test_an_answer_goes_on_where_prefix_and_text_end(engine: Engine) -> None:
@@ -221,6 +223,11 @@ def test_what_does_not_fit_is_refused(engine: Engine) -> None:
         answer(engine, "first", "x", max_tokens=engine.room("first"))
     with pytest.raises(RoomError):
         engine.learn("long", "word " * CONTEXT_TOKENS)
+
+
+def test_each_public_prefix_leaves_most_of_the_context(engine: Engine) -> None:
+    for name, prefix in prefixes().items():
+        assert engine.count(prefix) < CONTEXT_DEFAULT // 4, name
 
 
 def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
