@@ -118,6 +118,8 @@ class Init:
         finally:
             signal.set_wakeup_fd(previous)
             self._end_all()
+            os.close(wake)
+            os.close(waker)
             journal.record(journal.Event.STOPPED)
 
     def stop(self) -> None:

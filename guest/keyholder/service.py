@@ -48,7 +48,7 @@ class Keyholder:
         """Serve until init closes its door or `stop` is called."""
         self._listen(Process.INIT)
         self._doors[Process.INIT].say(Say.READY)
-        life = asyncio.gather(self._renewing(), self._tidying())
+        life = asyncio.create_task(self._live())
         done = asyncio.create_task(self._done.wait())
         either: set[asyncio.Future[Any]] = {life, done}
         try:
@@ -64,6 +64,9 @@ class Keyholder:
         self._done.set()
 
     # Key life
+
+    async def _live(self) -> None:
+        await asyncio.gather(self._renewing(), self._tidying())
 
     async def _tidying(self) -> None:
         """Retire and erase epochs when their time has come, whatever the platform does."""

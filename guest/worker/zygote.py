@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from guest import journal
+from guest import journal, sandbox
 from guest.channel import Channel, GoneError, Parcel, pair
 from guest.child import linked
 from guest.door import Cause, DoorError, Ended, Ending, Opening, Process, Say
@@ -172,6 +172,7 @@ class Zygote:
             os.dup2(self._nowhere, 1)
             os.dup2(self._nowhere, 2)
             _close_all_but(socket_fd, door_fd)
+            sandbox.DIE_WITH_PARENT.apply()  # before the question, or the zygote may die between
             if os.getppid() == parent:
                 self._work(opening, socket_fd, door_fd)
                 code = os.EX_OK
