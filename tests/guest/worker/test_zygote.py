@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from guest import sandbox
 from guest.channel import Channel, GoneError, Parcel, pack, pair
 from guest.door import Cause, Ended, Ending, Opening, Process, Say
 from guest.worker import zygote as zygote_module
@@ -48,7 +47,6 @@ def work(opening: Opening, socket_fd: int, door_fd: int) -> None:
     elif word == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     elif word == "hang":
-        sandbox.DIE_WITH_PARENT.apply()
         gate.say(Say.CHUNK, body=str(os.getpid()).encode())
         signal.pause()
 
