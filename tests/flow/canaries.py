@@ -28,15 +28,11 @@ ALPHABET = "bcdfghjklmnpqrstvwxz"  # no word of any language by chance
 class Canaries:
     """A stem of this run, and the search for it."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path | None = None) -> None:
+        """Draw a stem; with a model its token ids are searched for as well."""
         self.stem = "".join(secrets.choice(ALPHABET) for _ in range(STEM_CHARS))
         self._told = 0
-        descriptor = os.open(model, os.O_RDONLY)
-        try:
-            engine = Engine.load(descriptor, context_tokens=256)
-            tokens = [int(token) for token in engine._tokenize(f" {self.stem}")]
-        finally:
-            os.close(descriptor)
+        tokens = [] if model is None else _tokens(model, f" {self.stem}")
         self.search = Search(needles(self.stem, tokens))
 
     def text(self) -> str:
@@ -60,6 +56,15 @@ class Canaries:
         for path in _new_files(Path(tempfile.gettempdir()), since):
             hits += self.search.file(path)
         return hits
+
+
+def _tokens(model: Path, text: str) -> list[int]:
+    descriptor = os.open(model, os.O_RDONLY)
+    try:
+        engine = Engine.load(descriptor, context_tokens=256)
+        return [int(token) for token in engine._tokenize(text)]
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from wire.suites import Kem
 EVIDENCE = "/.well-known/sealroom-evidence"
 KEYS = "/.well-known/ohttp-gateway"
 PATIENCE_S = 90.0
-GOOD_TEXT = "Send me the report by Friday."
+GOOD_TEXT = "Call me today."
 
 
 @dataclass(frozen=True)

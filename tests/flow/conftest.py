@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from lab.documents import GuestPlan
-from tests.contract.repository import ROOT
+from lab.model import default_model
 from tests.flow.site import DRILL, Site, standing
 
-DRILL_DEADLINE_S = 10
+DRILL_DEADLINE_S = 6
 DRILL_IDLE_S = 2
 TIMEOUT_S = 300  # of one test, the start of a deployment included
 
@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def model() -> Path:
-    return ROOT / "build" / "model" / "SmolLM2-135M-Instruct.Q8_0.gguf"
+    return default_model()
 
 
 @pytest.fixture(scope="session")

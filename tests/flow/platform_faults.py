@@ -28,6 +28,7 @@ from lab.documents import GuestPlan, write_config, write_trust
 from lab.mocktsm import FaultKind
 from sealroom import Trust
 
+PROMPTS = prompts_digest()
 MODEL = hashlib.sha256(b"no model is needed here").digest()
 PLAN = GuestPlan()
 CONFIG = write_config(PLAN, MODEL)
@@ -70,7 +71,7 @@ def keyholder(folder: Path, faults: dict[FaultKind, int | str]) -> Iterator[Keyh
     """Run `lab.keyholder` on a platform with `faults`."""
     read = parse_config(CONFIG)
     identity = Identity(
-        variant=read.variant, model=MODEL, prompts=prompts_digest(), configuration=read.digest
+        variant=read.variant, model=MODEL, prompts=PROMPTS, configuration=read.digest
     )
     mock = json.dumps({**PLAN.mock(), "faults": faults})
     log = folder / f"{'-'.join(faults)}-{'-'.join(map(str, faults.values()))}.log"
@@ -95,7 +96,7 @@ def keyholder(folder: Path, faults: dict[FaultKind, int | str]) -> Iterator[Keyh
             init.say(Say.LINK, body=Process.GATE.encode("ascii"), fds=(link_end.fileno(),))
         yield Keyholder(gate, log)
     finally:
-        running.terminate()
-        running.wait(10)
+        running.kill()
+        running.wait()
         init.close()
         gate.close()

@@ -22,9 +22,9 @@ ENC_ENDS = HEADER_BYTES + DEFAULT.enc_bytes
 UNKNOWN_TASK = message("/v1/nothing", b"{}")
 
 
-@pytest.fixture(params=["relay", "ingress"])
+@pytest.fixture(params=["relay", pytest.param("ingress", marks=pytest.mark.slow)])
 def url(request: pytest.FixtureRequest, house: Site) -> str:
-    """Where a request is sent."""
+    """Where a request is sent; what the relay gets, the ingress gets from it."""
     return house.lab.relay_url if request.param == "relay" else house.lab.ingress_url
 
 

@@ -91,7 +91,8 @@ def test_the_search_finds_a_canary_in_the_worker_in_mid_request(
     house.is_idle()
 
 
-def test_the_search_finds_a_canary_in_a_zygote_that_leaks(drill: Site, canaries: Canaries) -> None:
+def test_the_search_finds_a_canary_in_a_zygote_that_leaks(drill: Site) -> None:
+    canaries = Canaries()
     with drill.room() as room:
         assert room.rewrite(f"{Drill.LEAK} {canaries.text()}", Tone.FRIENDLY).text
     drill.is_idle()
@@ -99,16 +100,15 @@ def test_the_search_finds_a_canary_in_a_zygote_that_leaks(drill: Site, canaries:
     assert {hit.form for hit in canaries.search.process(zygote)} == {"utf-8"}
 
 
-def test_a_worker_that_dies_leaves_no_canary_behind(drill: Site, model: Path) -> None:
-    fresh = Canaries(model)
+def test_a_worker_that_dies_leaves_no_canary_behind(drill: Site, canaries: Canaries) -> None:
     since = time.time()
     with drill.room() as room:
         for how in (Drill.RAISE, Drill.ABORT, Drill.KILLED):
             with pytest.raises(RefusedByGuest):
-                room.rewrite(f"{how} {fresh.text()}", Tone.FRIENDLY)
+                room.rewrite(f"{how} {canaries.text()}", Tone.FRIENDLY)
     drill.is_idle()
-    assert fresh.in_guest(drill) == []
-    assert fresh.on_disk(drill, since) == []
+    assert canaries.in_guest(drill) == []
+    assert canaries.on_disk(drill, since) == []
     drill.serves()
 
 

@@ -107,6 +107,7 @@ def comes_back(drill: Site, faults: Path, fault: FaultKind | None) -> None:
     processes.until("its end", lambda: processes.gone(pid))
 
 
+@pytest.mark.slow
 def test_a_guest_without_a_platform_is_unavailable_until_it_has_one(
     drill: Site, faults: Path
 ) -> None:

@@ -14,7 +14,7 @@ from tests.flow import processes
 from tests.flow.programs.drills import Drill
 from tests.flow.site import Site, together
 
-REQUESTS = 12
+REQUESTS = 6
 
 
 def held(site: Site) -> dict[Process, int]:

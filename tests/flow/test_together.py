@@ -20,25 +20,20 @@ def text(room: Room, asked: Task) -> str:
     return room.ask(asked).text
 
 
-@pytest.fixture(scope="module")
-def alone(house: Site) -> list[str]:
-    """The answer to each request when nothing else runs."""
-    with house.room() as room:
-        return [text(room, asked) for asked in TASKS]
-
-
-@pytest.mark.parametrize("clients", [2, 4])  # of two slots: all run at once, or some wait
-def test_requests_at_once_get_the_answers_they_get_alone(
-    house: Site, alone: list[str], clients: int
-) -> None:
+# Of two slots: all run at once, or some wait.
+@pytest.mark.parametrize("clients", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_requests_at_once_get_the_answers_they_get_alone(house: Site, clients: int) -> None:
     assert house.plan.slots == 2
+    tasks = TASKS[:clients]
     with house.room() as room, together(clients) as pool:
-        answers = list(pool.map(lambda asked: text(room, asked), TASKS[:clients]))
-    assert answers == alone[:clients]
-    assert len(set(answers)) == clients
+        alone = [text(room, asked) for asked in tasks]
+        at_once = list(pool.map(lambda asked: text(room, asked), tasks))
+    assert at_once == alone
+    assert len(set(at_once)) == clients
 
 
-def test_the_same_request_twice_at_once_gets_the_same_answer(house: Site, alone: list[str]) -> None:
+@pytest.mark.slow
+def test_the_same_request_twice_at_once_gets_the_same_answer_twice(house: Site) -> None:
     with house.room() as room, together(2) as pool:
-        answers = list(pool.map(lambda asked: text(room, asked), [TASKS[0]] * 2))
-    assert answers == [alone[0]] * 2
+        one, other = pool.map(lambda asked: text(room, asked), [TASKS[0]] * 2)
+    assert one == other
