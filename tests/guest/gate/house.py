@@ -3,15 +3,19 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
 
 from guest.channel import Channel, GoneError, Parcel, pair
-from guest.door import Cause, Ended, Ending, Opening, Process, Say
-from guest.gate.exchange import Exchanges
+from guest.door import Cause, Ended, Ending, Opening, Process, Refusal, Say
+from guest.gate.exchange import Exchanges, RefusedError
 from guest.gate.links import Links
 from guest.publication import Publication
 from guest.settings import GateSettings
+from tests.guest.rig import nothing_left_open
 
 TARGET = "0123456789abcdef"
 PUBLICATION = Publication(
@@ -160,3 +164,36 @@ async def silence(first: bytes = b"first") -> AsyncIterator[bytes]:
 def bare_socket(worker: Worker) -> socket.socket:
     """The worker's socket, to say what its table does not allow."""
     return worker.door._sock
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    """Run a scenario in its time; it may leave nothing open."""
+
+    async def bounded() -> None:
+        async with asyncio.timeout(15):
+            await scenario
+
+    with nothing_left_open():
+        asyncio.run(bounded())
+
+
+async def refused(task: asyncio.Task[None]) -> Refusal:
+    """The word with which an exchange ends."""
+    with pytest.raises(RefusedError) as caught:
+        await task
+    return caught.value.refusal
+
+
+async def next_request_is_served(it: House) -> None:
+    """The slot is free again and the gate in order."""
+    assert (it.exchanges.slots.running, it.exchanges.slots.waiting) == (0, 0)
+    it.sent.clear()
+    task = it.start(request(b"next"))
+    worker = await it.forked()
+    assert await worker.request() == b"next"
+    worker.door.say(Say.CHUNK, body=b"chunk")
+    worker.door.close()
+    it.ended(worker)
+    it.tail(worker)
+    await task
+    assert it.sent == [b"chunk", b"tail"]

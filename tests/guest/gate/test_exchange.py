@@ -4,37 +4,25 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
 from guest.channel import pack
-from guest.door import Cause, Ended, Ending, Process, Refusal, Say
+from guest.door import Cause, Ended, Ending, Refusal, Say
 from guest.gate import exchange
 from guest.gate.exchange import PIECE_MAX_BYTES, RefusedError
-from guest.publication import Publication
 from tests.guest.gate.house import (
-    PUBLICATION,
-    House,
     bare_socket,
-    closed,
     heard,
     house,
     limits,
+    next_request_is_served,
+    refused,
     request,
+    run,
     silence,
 )
-from tests.guest.rig import nothing_left_open
-
-
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(15):
-            await scenario
-
-    with nothing_left_open():
-        asyncio.run(bounded())
 
 
 @pytest.fixture
@@ -42,27 +30,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for a word that never comes for less time than the guest does."""
     monkeypatch.setattr(exchange, "TAIL_MAX_S", 0.2)
     monkeypatch.setattr(exchange, "REAP_MAX_S", 0.2)
-
-
-async def refused(task: asyncio.Task[None]) -> Refusal:
-    with pytest.raises(RefusedError) as caught:
-        await task
-    return caught.value.refusal
-
-
-async def next_request_is_served(it: House) -> None:
-    """The slot is free again and the gate in order."""
-    assert (it.exchanges.slots.running, it.exchanges.slots.waiting) == (0, 0)
-    it.sent.clear()
-    task = it.start(request(b"next"))
-    worker = await it.forked()
-    assert await worker.request() == b"next"
-    worker.door.say(Say.CHUNK, body=b"chunk")
-    worker.door.close()
-    it.ended(worker)
-    it.tail(worker)
-    await task
-    assert it.sent == [b"chunk", b"tail"]
 
 
 def test_the_request_goes_in_whole_and_the_tail_comes_last() -> None:
@@ -403,161 +370,3 @@ def test_two_failures_in_one_moment_leave_no_text_behind(caplog: pytest.LogCaptu
         run(scenario())
         gc.collect()  # a task that nobody has asked for its end says so when it is freed
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
-
-
-def test_one_request_more_than_may_wait_is_busy() -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            first = it.start(request(b"a"))
-            worker = await it.forked()
-            second = it.start(request(b"b"))
-            await it.until(lambda: it.exchanges.slots.waiting == 1)
-            assert await refused(it.start(request(b"c"))) is Refusal.BUSY
-            worker.door.close()
-            it.ended(worker)
-            it.tail(worker)
-            await first
-            later = await it.forked()
-            assert later.opening.queued_ms >= 0
-            later.door.close()
-            it.ended(later)
-            it.tail(later)
-            await second
-
-    run(scenario())
-
-
-def test_a_request_that_waits_past_its_deadline_is_refused_and_forks_nothing() -> None:
-    async def scenario() -> None:
-        async with house(limits(deadline_s=1)) as it:
-            async with it.exchanges.slots.taken():
-                assert await refused(it.start(request(b"a"))) is Refusal.DEADLINE
-            assert it.zygote.hear(wait=False) is None
-            await next_request_is_served(it)
-
-    run(scenario())
-
-
-def test_a_target_that_is_not_published_is_an_unknown_key() -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            run_it = it.exchanges.run("f" * 16, request(b"a"), it._send, chunked=True)
-            assert await refused(asyncio.create_task(run_it)) is Refusal.UNKNOWN_KEY
-            assert it.zygote.hear(wait=False) is None
-
-    run(scenario())
-
-
-def test_a_gate_that_has_heard_of_no_key_is_unavailable() -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            it.keyholder.say(Say.PUBLISH)
-            await it.until(lambda: it.links.publication is None)
-            assert await refused(it.start(request(b"a"))) is Refusal.UNAVAILABLE
-
-    run(scenario())
-
-
-def test_a_lost_zygote_ends_its_exchanges_and_a_new_one_serves_the_next() -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            task = it.start(silence())
-            worker = await it.forked()
-            worker.door.say(Say.CHUNK, body=b"chunk")
-            await it.until(lambda: it.sent == [b"chunk"])
-            it.zygote.close()
-            worker.door.close()
-            it.tail(worker, b"unknown")
-            await task
-            assert it.sent == [b"chunk", b"unknown"]
-            assert await refused(it.start(request(b"a"))) is Refusal.UNAVAILABLE
-            it.zygote = it.adopt(Process.ZYGOTE)
-            it.zygote.say(Say.READY)
-            await it.until(lambda: it.links.ready)
-            await next_request_is_served(it)
-
-    run(scenario())
-
-
-def test_a_lost_keyholder_leaves_no_tail_and_a_new_one_serves_the_next() -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            task = it.start(silence())
-            worker = await it.forked()
-            it.keyholder.close()
-            worker.door.close()
-            it.ended(worker)
-            assert await refused(task) is Refusal.UNAVAILABLE
-            assert await refused(it.start(request(b"a"))) is Refusal.UNAVAILABLE
-            it.keyholder = it.adopt(Process.KEYHOLDER)
-            it.keyholder.say(Say.PUBLISH, body=PUBLICATION.write())
-            await it.until(lambda: it.links.ready)
-            await next_request_is_served(it)
-
-    run(scenario())
-
-
-@pytest.mark.parametrize("peer", [Process.ZYGOTE, Process.KEYHOLDER])
-def test_a_peer_that_breaks_its_door_loses_it(peer: Process) -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            far = it.zygote if peer is Process.ZYGOTE else it.keyholder
-            far._sock.send(pack(Say.FORK, 0, b""))
-            assert await closed(far)
-            assert not it.links.ready
-
-    run(scenario())
-
-
-def test_an_ending_in_another_spelling_breaks_the_zygotes_door() -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            task = it.start(silence())
-            worker = await it.forked()
-            it.zygote.say(Say.ENDED, worker.number, b"exited +0 none")
-            assert await closed(it.zygote)
-            worker.door.close()
-            it.tail(worker, b"unknown")
-            await task
-
-    run(scenario())
-
-
-def test_words_about_a_worker_that_nobody_waits_for_change_nothing() -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            it.zygote.say(Say.ENDED, 1, Ending(Ended.EXITED, 0, Cause.NONE).write())
-            it.keyholder.say(Say.TAIL, 1, b"tail")
-            await next_request_is_served(it)
-
-    run(scenario())
-
-
-def test_a_newer_publication_takes_the_place_of_the_last() -> None:
-    async def scenario() -> None:
-        async with house() as it:
-            newer = Publication(
-                epoch=4, not_after=1, targets=("e" * 16,), evidence=b"e", ohttp_keys=b"k"
-            )
-            it.keyholder.say(Say.PUBLISH, body=newer.write())
-            await it.until(lambda: it.links.publication == newer)
-            assert await refused(it.start(request(b"a"))) is Refusal.UNKNOWN_KEY
-
-    run(scenario())
-
-
-def test_a_gate_that_starts_again_does_not_count_from_the_same_number() -> None:
-    async def scenario() -> None:
-        numbers = []
-        for _ in range(2):
-            async with house() as it:
-                task = it.start(request(b"a"))
-                worker = await it.forked()
-                numbers.append(worker.number)
-                worker.door.close()
-                it.ended(worker)
-                it.tail(worker)
-                await task
-        assert abs(numbers[0] - numbers[1]) > 1000
-
-    run(scenario())

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+"""Connections to the gate, over real sockets: one too many is closed, a freed place is given."""
+
 import asyncio
 
 from guest.gate.server import CONNECTIONS_MAX, GateServer
