@@ -27,12 +27,12 @@ from bench.rouge import Rouge, rouge
 from guest.worker import tasks
 from guest.worker.clean import Cleaner
 from guest.worker.engine import CONTEXT_TOKENS, Engine
+from guest.worker.pull import NO_SOURCE
 from lab.model import QUANTS, make_model
 from wire.api import SUMMARIZE, Message, SummarizeRequest, write_summarize
 
 HERE: Final = Path(__file__).parent
 DIALOGUES: Final = HERE / "data" / "dialogues.jsonl"
-PREFIX: Final = "summarize"
 RATE_DIALOGUES: Final = 4  # joined into one request of about 500 tokens
 RATE_TOKENS: Final = 48
 SECRET: Final = b"bench"
@@ -62,8 +62,7 @@ def main() -> int:
         engines[quant], result[quant] = _load(make_model(wheel=given.wheel, quant=quant))
     for _ in range(given.rounds):
         for quant, engine in engines.items():
-            rates = _in_child(partial(_rates, engine, _long(dialogues)))
-            result[quant].setdefault("rounds", []).append(rates)
+            result[quant].setdefault("rounds", []).append(_round(engine, _long(dialogues)))
     for quant, engine in engines.items():
         result[quant]["rouge"] = {
             "pulled": _in_child(partial(_quality, engine, dialogues, pulled=True)),
@@ -122,27 +121,33 @@ def _load(path: Path) -> tuple[Engine, dict[str, Any]]:
     }
 
 
+def _round(engine: Engine, body: bytes) -> dict[str, float]:
+    """What a fork and a prefix cost, how fast a request is read and an answer written."""
+    in_place = _in_child(partial(_first_token, engine, tasks.PREFIXES[-1]))
+    copied_back = _in_child(partial(_first_token, engine, tasks.PREFIXES[0]))
+    return {
+        "first_token_prefix_in_place_ms": in_place["ms"],
+        "first_token_prefix_copied_back_ms": copied_back["ms"],
+        **_in_child(partial(_rates, engine, body)),
+    }
+
+
+def _first_token(engine: Engine, name: str) -> dict[str, float]:
+    started = time.perf_counter()
+    for _ in engine.generate(name, " Ana", max_tokens=1, abort=_never):
+        continue
+    return {"ms": (time.perf_counter() - started) * 1000}
+
+
 def _rates(engine: Engine, body: bytes) -> dict[str, float]:
-    """In a fork: what the prefix costs, how fast a request is read and an answer written."""
-    in_place = _first_token_ms(engine)
-    copied_back = _first_token_ms(engine)
     prompt = tasks.build_prompt(SUMMARIZE, body, nonce="0a1b2c3d", meter=engine)
     for _ in engine.generate(prompt.prefix, prompt.text, max_tokens=RATE_TOKENS, abort=_never):
         continue
     return {
-        "first_token_ms": in_place,
-        "copy_back_ms": copied_back - in_place,
         "prefill_tokens_per_s": engine.tokens_in / engine.prefill_ms * 1000,
         "decode_tokens_per_s": engine.tokens_out / engine.decode_ms * 1000,
         "private_mb": _memory_mb()["Private_Dirty"],
     }
-
-
-def _first_token_ms(engine: Engine) -> float:
-    started = time.perf_counter()
-    for _ in engine.generate(PREFIX, " Ana", max_tokens=1, abort=_never):
-        continue
-    return (time.perf_counter() - started) * 1000
 
 
 def _quality(engine: Engine, dialogues: list[Dialogue], *, pulled: bool) -> dict[str, Any]:
@@ -161,7 +166,7 @@ def _summary(engine: Engine, body: bytes, *, pulled: bool) -> str:
         prompt.text,
         max_tokens=prompt.max_tokens,
         stop=prompt.stop,
-        source=prompt.source if pulled else "",
+        source=prompt.source if pulled else NO_SOURCE,
         abort=_never,
     ):
         text += cleaner.push(piece)

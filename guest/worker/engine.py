@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 from guest.worker.binding import Address, LlamaApi, State, Tokens, load_llama
 from guest.worker.clean import StopFilter
-from guest.worker.pull import Pull
+from guest.worker.pull import NO_SOURCE, Pull, Source
 
 CONTEXT_TOKENS = 4096
 """Prefix, request and answer together. The default model was trained on 8192."""
@@ -172,7 +172,7 @@ class Engine:
         *,
         max_tokens: int,
         stop: tuple[str, ...] = (),
-        source: str = "",
+        source: Source = NO_SOURCE,
         abort: Callable[[], bool],
     ) -> Iterator[str]:
         """Continues prefix `name` and `text`, greedily, and yields the answer as it comes.

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from guest.worker.prompts import load_prefix
+from guest.worker.pull import Source
 from wire.api import REWRITE, SUMMARIZE, Message, Tone, parse_rewrite, parse_summarize
 
 NONCE_HEX_DIGITS = 8
@@ -34,6 +35,10 @@ REWRITE_SPARE_TOKENS = 48
 TOKEN_MAX_CHARS = 16
 """Bounds the characters of a rewritten text by its tokens."""
 SENDER_MAX_CHARS = 40
+
+SUMMARY_GAIN = 2.0
+REWRITE_GAIN = 1.5
+"""How strongly an answer is drawn to the words of its request: more, and it only copies."""
 
 SUMMARY_LAYOUT = "Conversation {nonce}\n{block}End {nonce}\nSummary:"
 REWRITE_LAYOUT = "Message {nonce}\n{block}End {nonce}\nRewritten:"
@@ -80,7 +85,7 @@ class Prompt:
 
     prefix: str
     text: str = field(repr=False)
-    source: str = field(repr=False)
+    source: Source
     omitted: int
     max_tokens: int
     max_chars: int
@@ -143,7 +148,7 @@ def _summarize(body: bytes, nonce: str, meter: Meter) -> Prompt:
     return Prompt(
         prefix=SUMMARIZE_PREFIX,
         text=SUMMARY_LAYOUT.format(nonce=nonce, block=block),
-        source=block,
+        source=Source(block, SUMMARY_GAIN),
         omitted=len(messages) - len(lines),
         max_tokens=SUMMARY_MAX_TOKENS,
         max_chars=SUMMARY_MAX_CHARS,
@@ -162,7 +167,7 @@ def _rewrite(body: bytes, nonce: str, meter: Meter) -> Prompt:
     return Prompt(
         prefix=prefix,
         text=text,
-        source=block,
+        source=Source(block, REWRITE_GAIN),
         omitted=0,
         max_tokens=max_tokens,
         max_chars=max_tokens * TOKEN_MAX_CHARS,

@@ -4,8 +4,9 @@
 import ctypes
 
 from guest.worker.binding import Tokens
-from guest.worker.pull import PULL, Pull
+from guest.worker.pull import NO_SOURCE, Pull, Source
 
+GAIN = 2.0
 VOCABULARY = ["Ana", " Ana", " lake", " Lake", "."]
 
 
@@ -32,18 +33,18 @@ def scores(pull: Pull) -> list[float]:
 
 
 def test_words_of_the_source_gain_in_each_form_and_marks_do_not() -> None:
-    assert scores(Pull("Ana lake.", tokenize, spell)) == [PULL, PULL, PULL, PULL, 0]
+    assert scores(Pull(Source("Ana lake.", GAIN), tokenize, spell)) == [GAIN, GAIN, GAIN, GAIN, 0]
 
 
 def test_a_word_gains_as_often_as_it_stands_there() -> None:
-    pull = Pull("Ana lake lake", tokenize, spell)
+    pull = Pull(Source("Ana lake lake", GAIN), tokenize, spell)
     lake = VOCABULARY.index(" lake")
     gains = []
     for _ in range(3):
         gains.append(scores(pull)[lake])
         pull.taken(lake)
-    assert gains == [PULL, PULL, 0]
+    assert gains == [GAIN, GAIN, 0]
 
 
 def test_nothing_gains_without_a_source() -> None:
-    assert scores(Pull("", tokenize, spell)) == [0] * len(VOCABULARY)
+    assert scores(Pull(NO_SOURCE, tokenize, spell)) == [0] * len(VOCABULARY)
