@@ -123,11 +123,9 @@ def _load(path: Path) -> tuple[Engine, dict[str, Any]]:
 
 def _round(engine: Engine, body: bytes) -> dict[str, float]:
     """What a fork and a prefix cost, how fast a request is read and an answer written."""
-    in_place = _in_child(partial(_first_token, engine, tasks.PREFIXES[-1]))
-    copied_back = _in_child(partial(_first_token, engine, tasks.PREFIXES[0]))
+    first = _in_child(partial(_first_token, engine, tasks.SUMMARIZE_PREFIX))
     return {
-        "first_token_prefix_in_place_ms": in_place["ms"],
-        "first_token_prefix_copied_back_ms": copied_back["ms"],
+        "first_token_ms": first["ms"],
         **_in_child(partial(_rates, engine, body)),
     }
 

@@ -7,9 +7,9 @@ prefix. Nothing here draws randomness. (Design §3; the zygote loads and learns,
 generates and ends with `_exit`, which is how its plaintext leaves memory.)
 
 Why the state of a prefix is saved and copied back, and not kept as one sequence per prefix: a
-sequence of its own needs its own 94 MB of cache, so six prefixes took 716 MB where one context with
-six saved states took 390 MB. Copying back costs 10 to 30 ms for 400 to 800 tokens, and nothing for
-the prefix learned last, which is still in place: learn the most used prefix last.
+sequence of its own needs its own 94 MB of cache. Six prefixes of 840 tokens took 716 MB that way,
+and 390 MB as one context with six saved states. Copying one back took 10 to 30 ms of a request of
+seconds; leaving one in place saved nothing, as its pages are then copied at the first token.
 
 Why no flash attention: behind 800 tokens of prefix it decoded 28 tokens a second where this decodes
 36, and read a request no faster (Q8_0, one thread, AVX2).
@@ -97,7 +97,6 @@ class Engine:
         self._vocab = llama.llama_model_get_vocab(model)
         self._sampler = llama.llama_sampler_init_greedy()
         self._prefixes: dict[str, Prefix] = {}
-        self._in_place: str | None = None
         self._abort_callback: Any = None
         self._reset()
 
@@ -155,7 +154,6 @@ class Engine:
         if copied != size:
             raise EngineError(f"prefix state: wanted {size} bytes, got {copied}")
         self._prefixes[name] = Prefix(len(tokens), state)
-        self._in_place = name
 
     def count(self, text: str) -> int:
         """Tokens of a text, special tokens not parsed."""
@@ -230,15 +228,13 @@ class Engine:
 
     def _recall(self, name: str) -> None:
         """Puts the context into the state after prefix `name`."""
-        if self._in_place != name:
-            # The cells are not zeroed: that would copy the whole cache into this process. Cells
-            # outside the sequence are masked, and hold finite numbers, so they weigh exactly 0.
-            self._llama.llama_memory_clear(self._memory, False)
-            state = self._prefixes[name].state
-            size = len(state)
-            if self._llama.llama_state_seq_set_data(self._context, state, size, SEQUENCE) != size:
-                raise EngineError(f"prefix state: wanted {size} bytes back, got fewer")
-        self._in_place = None
+        # The cells are not zeroed: that would copy the whole cache into this process. Cells
+        # outside the sequence are masked, and hold finite numbers, so they weigh exactly 0.
+        self._llama.llama_memory_clear(self._memory, False)
+        state = self._prefixes[name].state
+        size = len(state)
+        if self._llama.llama_state_seq_set_data(self._context, state, size, SEQUENCE) != size:
+            raise EngineError(f"prefix state: wanted {size} bytes back, got fewer")
 
     def _prefill(self, tokens: Tokens, abort: Callable[[], bool]) -> None:
         """Evaluates the request, with `abort` asked from within llama.cpp.

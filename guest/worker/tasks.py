@@ -93,7 +93,7 @@ class Prompt:
 
 
 def prefixes() -> dict[str, str]:
-    """The public prefixes by name, the most used last, as `Engine.learn` likes it. Reads files."""
+    """The public prefixes by name, for `Engine.learn`. Reads files."""
     return {name: load_prefix(name) for name in PREFIXES}
 
 

@@ -28,7 +28,7 @@ SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SE
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    """As the zygote makes it: from a sealed memfd, two prefixes, the most used one last."""
+    """As the zygote makes it: from a sealed memfd, two prefixes."""
     sealed = os.memfd_create("model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with default_model().open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -90,16 +90,6 @@ def test_what_ran_before_changes_nothing(engine: Engine) -> None:
         return answer(engine, "first", CHAT, source=SOURCE)
 
     assert in_child(later) == alone
-
-
-def test_the_prefix_in_place_and_the_prefix_copied_back_are_one(engine: Engine) -> None:
-    in_place = in_child(lambda: answer(engine, "second", " bird"))
-
-    def copied_back() -> str:
-        answer(engine, "first", CHAT)
-        return answer(engine, "second", " bird")
-
-    assert in_child(copied_back) == in_place
 
 
 def test_the_number_of_threads_changes_nothing(engine: Engine) -> None:
