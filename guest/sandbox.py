@@ -4,8 +4,9 @@
 A step says what it does (`describe`) and does it (`apply`); `POLICY` says who takes which step, so
 `docs/processes.md` is checked against it. A step that the kernel refuses ends the process, except
 those in `WHERE_POSSIBLE`, which are reported by name as missing (an ordinary host without the
-privilege, or an older kernel). Namespaces, own users and the system call filter belong to this
-table too and are not in it yet; `NOT_YET` names them, so that health and documents do.
+privilege, or an older kernel). Namespaces, own users and the other processes' system call filters
+belong to this table too and are not in it yet; `NOT_YET` names them, so that health and documents
+do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from guest import seccomp
 from guest.door import Process
 
 PR_SET_PDEATHSIG: Final = 1
@@ -36,7 +38,11 @@ LANDLOCK_RIGHTS: Final[Mapping[int, tuple[int, int, int]]] = {
     5: ((1 << 16) - 1, 3, 0),
     6: ((1 << 16) - 1, 3, 3),
 }
-NOT_YET: Final = ("own-user", "network-namespace", "system-call-filter")
+NOT_YET: Final = (
+    "own-user",
+    "network-namespace",
+    "system-call-filter of gate, keyholder and zygote",
+)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -116,6 +122,10 @@ NO_PATHS: Final = Step(
     "no-paths", "Landlock: no path, no TCP port, no foreign signal", _landlock_nothing
 )
 
+ONLY_LISTED_CALLS: Final = Step(
+    "only-listed-calls", "system calls of `guest/seccomp.py` only", seccomp.restrict
+)
+
 WHERE_POSSIBLE: Final = frozenset({NO_PATHS.name})
 
 POLICY: Final[Mapping[Process, tuple[Step, ...]]] = {
@@ -130,6 +140,7 @@ POLICY: Final[Mapping[Process, tuple[Step, ...]]] = {
         NO_FILES,
         FEW_DESCRIPTORS,
         NO_PATHS,
+        ONLY_LISTED_CALLS,
     ),
 }
 
@@ -149,8 +160,8 @@ def enter(
         except OSError as error:
             if step.name not in WHERE_POSSIBLE:
                 raise SandboxError(step.name, error.errno or 0) from error
-    if os.getppid() != parent:
-        raise SandboxError(DIE_WITH_PARENT.name, 0)
+        if step is DIE_WITH_PARENT and os.getppid() != parent:
+            raise SandboxError(step.name, 0)
 
 
 def missing() -> tuple[str, ...]:

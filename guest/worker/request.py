@@ -69,11 +69,11 @@ class _Clock:
 def serve(room: Room, opening: Opening, socket_fd: int, door_fd: int) -> None:
     """Answer the one request of this process; returning ends it with exit code 0."""
     clock = _Clock(opening.queued_ms, time.monotonic())
-    sandbox.enter(Process.WORKER, os.getppid(), policy=room.policy)
     us = Process.WORKER
     # A client that reads slowly is back-pressure: sending may wait as long as a request may live.
     gate = Channel.adopt(socket_fd, us=us, them=Process.GATE, send_max_s=room.deadline_s)
     keyholder = Channel.adopt(door_fd, us=us, them=Process.KEYHOLDER)
+    sandbox.enter(Process.WORKER, os.getppid(), policy=room.policy)  # nothing was read so far
     try:
         intake = open_request(gate, keyholder, chunked=opening.chunked)
     except NotOpenedError as error:

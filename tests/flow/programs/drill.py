@@ -19,7 +19,7 @@ from typing import Any
 from typing_extensions import override
 
 from guest.child import start
-from guest.door import Process
+from guest.door import Opening, Process
 from guest.settings import AnswerSettings, GateSettings, ModelSettings, read_section
 from guest.worker import request
 from guest.worker.engine import Engine
@@ -38,9 +38,6 @@ SHELF = mmap.mmap(-1, 1 << 16)  # shared with every child: what a worker leaves 
 class DrillEngine(Engine):
     """The engine, and ways to go wrong."""
 
-    most_bytes = 0
-    """How large `Drill.MEMORY` may grow. Measured before the fork: a worker can open no file."""
-
     @override
     def generate(self, name: str, text: str, **rest: Any) -> Iterator[str]:
         """Follow the drill in `text`, or do the work."""
@@ -52,11 +49,11 @@ class DrillEngine(Engine):
         if Drill.ABORT in text:
             os.abort()
         if Drill.KILLED in text:
-            os.kill(os.getpid(), signal.SIGKILL)
+            signal.raise_signal(signal.SIGKILL)  # the one signal call the filter lets through
         if Drill.FREEZE in text:
-            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.raise_signal(signal.SIGSTOP)
         if Drill.MEMORY in text:
-            yield from _grow(self.most_bytes)
+            yield from _grow()
         if Drill.SLEEP in text:
             yield from _talk(0, lambda: time.sleep(3600))
         if Drill.BABBLE in text:
@@ -75,13 +72,18 @@ def _talk(words: int, pause: Callable[[], None]) -> Iterator[str]:
         pause()
 
 
-def _grow(most_bytes: int) -> Iterator[str]:
-    """Take memory until there is no more; the address space is limited, so that this comes soon."""
-    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+def _grow() -> Iterator[str]:
+    """Take memory until there is no more; `_limited` sees to it that this comes soon."""
     taken = []
     while True:
         taken.append(bytearray(ROOM_TO_GROW_BYTES // 8))
         yield ""
+
+
+def _limited(room: request.Room, most_bytes: int, opening: Opening, *doors: int) -> None:
+    """A worker whose address space is limited before its sandbox closes."""
+    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+    request.serve(room, opening, *doors)
 
 
 def main() -> None:
@@ -93,7 +95,7 @@ def main() -> None:
     engine = DrillEngine.load(sealed, context_tokens=model.context_tokens, threads=model.threads)
     engine.learn(PREFIX, load_prefix(PREFIX))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    DrillEngine.most_bytes = pages * resource.getpagesize() + ROOM_TO_GROW_BYTES
+    most_bytes = pages * resource.getpagesize() + ROOM_TO_GROW_BYTES
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
         engine=engine,
@@ -102,7 +104,7 @@ def main() -> None:
         deadline_s=deadline_s,
         policy=POLICY,
     )
-    Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
+    Zygote(wiring, functools.partial(_limited, room, most_bytes), deadline_s).serve()
 
 
 if __name__ == "__main__":
