@@ -195,10 +195,12 @@ class Init:
             return
         try:
             parcel = child.door.hear(wait=False)
-        except GoneError:
+        except GoneError:  # a child without its door is no use; its pidfd brings it back
             self._selector.unregister(child.door)
             child.door.close()
             child.door = None
+            if child.running is not None:
+                child.running.kill()
             return
         except DoorError:
             journal.record(journal.Event.DOOR_BROKEN)

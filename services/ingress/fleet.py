@@ -93,7 +93,7 @@ class Fleet:
         """
         guest = self._find(target)
         if guest is None:
-            await self._refresh_early()
+            await self.refresh_early()
             guest = self._find(target)
         if guest is None:
             raise Refused(UNKNOWN_KEY if self.answering else UNAVAILABLE)
@@ -106,7 +106,7 @@ class Fleet:
             Refused: UNAVAILABLE when none answers.
         """
         if not self.answering:
-            await self._refresh_early()
+            await self.refresh_early()
         for reply in self._replies:
             if reply is not None:
                 return reply
@@ -118,8 +118,11 @@ class Fleet:
                 return guest
         return None
 
-    async def _refresh_early(self) -> None:
-        """Refresh now, unless that was done a moment ago; concurrent callers share one."""
+    async def refresh_early(self) -> None:
+        """Refresh now, unless that was done a moment ago; concurrent callers share one.
+
+        Also for when a guest does not know a target that it had: its keyholder has started anew.
+        """
         async with self._refreshing:
             if self._clock() - self._refreshed_at >= EXTRA_REFRESH_S:
                 await self._refresh()

@@ -22,12 +22,14 @@ from services.ingress.fleet import REFRESH_S, Fleet
 from services.limits import Limits
 from services.observer import Observer, Tally, unobserved
 from services.pieces import Download, Upload
-from services.problems import UNAVAILABLE, Refused
+from services.problems import UNAVAILABLE, UNKNOWN_KEY, Problem, Refused
 from services.resources import OBJECT_MEDIA, Kind, Resource, media, resource
 from services.serving import HttpServer
 
 HEALTH_PATH: Final = "/healthz"
 HEALTHY: Final = b'{"state":"ready"}'
+# What a guest says when it is no longer what its last evidence reply said.
+OUTDATED: Final[tuple[Problem, ...]] = (UNKNOWN_KEY, UNAVAILABLE)
 
 
 class Ingress:
@@ -101,9 +103,14 @@ class Ingress:
         upload = Upload(request, self._limits, tally)
         guest = await self._fleet.guest_of(wanted.target)
         download = Download(request, wanted, kind.response, self._limits, tally)
-        async with contextlib.aclosing(guest.exchange(wanted.target, kind, upload)) as chunks:
-            async for chunk in chunks:
-                await download.write(chunk)
+        try:
+            async with contextlib.aclosing(guest.exchange(wanted.target, kind, upload)) as chunks:
+                async for chunk in chunks:
+                    await download.write(chunk)
+        except Refused as refused:
+            if refused.problem in OUTDATED:
+                await self._fleet.refresh_early()
+            raise
         if not tally.bytes_out:
             raise Refused(UNAVAILABLE)  # an answer has at least a nonce and a tag
         return await download.end()

@@ -13,6 +13,7 @@ from guestapi import REFUSALS, Reason, refusal
 from guestapi.guest_pb2 import CHUNKED as CHUNKED_MEDIA
 from guestapi.guest_pb2 import WHOLE as WHOLE_MEDIA
 from services.ingress import Ingress
+from services.ingress.fleet import EXTRA_REFRESH_S
 from services.observer import CUT, Observation
 from services.problems import PROBLEMS
 from tests.services.peer import TARGET, Call, Peer, Script, listening
@@ -213,3 +214,26 @@ def test_an_answer_that_has_begun_can_only_be_cut(script: Script) -> None:
         assert seen == [Observation("exchange", CUT, 0, 9)]
 
     asyncio.run(run())
+
+
+def test_a_guest_that_no_longer_knows_its_target_is_asked_for_its_evidence_again() -> None:
+    """Its keyholder has started anew: whoever comes next must not get the old keys."""
+
+    async def script(call: Call) -> None:
+        await call.body()
+        raise refusal(Reason.UNKNOWN_KEY)
+
+    async def run() -> tuple[int, bytes]:
+        peer, now = Peer(script=script), [1000.0]
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            listening(peer) as guest,
+            Ingress([guest], clock=lambda: now[0], refresh_s=1e9) as ingress,
+        ):
+            peer.evidence = b'{"evidence":"of the new keyholder"}'
+            now[0] += EXTRA_REFRESH_S
+            head, _ = await ask(ingress.port, "POST", PATH, {"Content-Type": CHUNKED}, b"sealed")
+            _, evidence = await ask(ingress.port, "GET", EVIDENCE, {}, b"")
+            return head.status, evidence
+
+    assert asyncio.run(run()) == (422, b'{"evidence":"of the new keyholder"}')
