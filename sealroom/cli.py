@@ -10,25 +10,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import sys
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sealroom import __version__
+from sealroom import __version__, cli_policy, cli_types, cli_verify
 from sealroom.cli_report import error_json, error_lines, printable
 from sealroom.cli_tasks import rewrite, summarize
-from sealroom.cli_verify import verify
 from sealroom.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, SealroomError, exit_code
-from sealroom.relay import check_relay
 from wire.api import Tone
 
 # 128 + SIGPIPE, as a shell reports a command whose reader went away.
 EXIT_BROKEN_PIPE = 141
 
-# RFC 3339 §5.6, in capital letters and without fractions of a second.
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+# The commands that ask nobody: they judge and explain what is in files.
+_JUDGES: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
+    ("verify", "judge evidence, offline", cli_verify.add_options),
+    ("policy", "write a policy, or say what one leaves open", cli_policy.add_options),
+)
 
 EXIT_CODES_HELP = """\
 exit codes:
@@ -53,7 +52,7 @@ exit codes:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     try:
-        args = _parser().parse_args(argv)
+        args = _parse(argv)
     except SystemExit as leaving:
         # argparse leaves with 2 for a usage error; 1 is what this command documents.
         return EXIT_USAGE if leaving.code else EXIT_OK
@@ -80,6 +79,16 @@ def _report(error: SealroomError, *, as_json: bool) -> int:
     return exit_code(error)
 
 
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments, each right in itself and all of them together."""
+    parser = _parser()
+    args = parser.parse_args(argv)
+    disagreement = getattr(args, "disagreement", None)
+    if disagreement is not None and (problem := disagreement(args)):
+        parser.error(problem)
+    return args
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sealroom",
@@ -99,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         "- reads the standard input",
     )
     command.add_argument(
-        "--last", type=_count, metavar="N", help="only the last N messages of the chat"
+        "--last", type=cli_types.count, metavar="N", help="only the last N messages of the chat"
     )
     _add_request_options(command)
     command.set_defaults(run=summarize)
@@ -112,33 +121,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_request_options(command)
     command.set_defaults(run=rewrite)
 
-    command = commands.add_parser(
-        "verify", allow_abbrev=False, help="judge the evidence of a guest, offline"
-    )
-    command.add_argument("file", metavar="EVIDENCE", help="an evidence object, as a guest gives it")
-    command.add_argument(
-        "--at", type=_time, metavar="TIME", help="judge as of this RFC 3339 time, and not of now"
-    )
-    _add_options(command)
-    command.set_defaults(run=verify)
+    for name, summary, add_options in _JUDGES:
+        add_options(commands.add_parser(name, allow_abbrev=False, help=summary))
     return parser
 
 
-def _add_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--trust",
-        type=Path,
-        default=_default_trust(),
-        metavar="FILE",
-        help="whom to trust (default: sealroom/trust.yaml in the user's configuration)",
-    )
-    command.add_argument("--json", action="store_true", help="one JSON object on stdout")
-
-
 def _add_request_options(command: argparse.ArgumentParser) -> None:
-    _add_options(command)
+    cli_types.add_trust(command)
+    cli_types.add_json(command)
     command.add_argument(
-        "--relay", type=_relay, metavar="URL", help="ask this relay, not the trust file's"
+        "--relay", type=cli_types.relay, metavar="URL", help="ask this relay, not the trust file's"
     )
     command.add_argument(
         "--no-stream",
@@ -148,32 +140,3 @@ def _add_request_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--receipt", type=Path, metavar="FILE", help="keep the signed erasure receipt in a new file"
     )
-
-
-def _default_trust() -> Path:
-    configuration = os.environ.get("XDG_CONFIG_HOME")
-    base = Path(configuration) if configuration else Path.home() / ".config"
-    return base / "sealroom" / "trust.yaml"
-
-
-def _relay(text: str) -> str:
-    try:
-        return check_relay(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0 or len(text) > 9:
-        raise argparse.ArgumentTypeError("wanted a number from 1")
-    return int(text)
-
-
-def _time(text: str) -> datetime:
-    wanted = "wanted an RFC 3339 time such as 2026-11-21T12:00:00Z"
-    if _RFC_3339.fullmatch(text) is None:
-        raise argparse.ArgumentTypeError(wanted)
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(wanted) from None

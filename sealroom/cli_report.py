@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 from attest import VerifiedGuest
+from attest.findings import Check
 from attest.receipt import Receipt
+from attest.result import Note, VerifiedReport
 from sealroom.errors import NotTrusted, SealroomError, exit_code
 from sealroom.stream import Answer
 from wire.keyconfig import target
@@ -65,10 +68,11 @@ def guest_json(guest: VerifiedGuest) -> Json:
         "variant": guest.statement.variant,
         "platform": guest.platform,
         "product_line": guest.product_line,
+        "tcb": guest.tcb,
         "measurement": guest.measurement.hex(),
         "epoch": guest.statement.epoch,
         "targets": [target(config) for config in guest.key_configs],
-        "expires": _time(guest),
+        "expires": _time(guest.expires),
         "policy_digest": guest.policy_digest.hex(),
         "checks": [asdict(check) for check in guest.checks],
         "notes": [asdict(note) for note in guest.notes],
@@ -82,12 +86,42 @@ def guest_lines(guest: VerifiedGuest) -> Iterator[str]:
     yield f"platform     {guest.platform} on {guest.product_line}"
     yield f"measurement  {guest.measurement.hex()}"
     yield f"keys         {', '.join(target(config) for config in guest.key_configs)}"
-    yield f"epoch        {statement.epoch}, good until {_time(guest)}"
+    yield f"epoch        {statement.epoch}, good until {_time(guest.expires)}"
     yield f"policy       {guest.policy_digest.hex()}"
-    for note in guest.notes:
+    yield from _check_lines(guest.notes, guest.checks)
+
+
+def report_json(report: VerifiedReport, policy: bytes) -> Json:
+    """A verified report as data; `policy` is the digest of what accepted it."""
+    return {
+        "platform": report.platform,
+        "product_line": report.product_line,
+        "tcb": report.tcb,
+        "measurement": report.measurement.hex(),
+        "report_data": report.report_data.hex(),
+        "expires": _time(report.expires),
+        "policy_digest": policy.hex(),
+        "checks": [asdict(check) for check in report.checks],
+        "notes": [asdict(note) for note in report.notes],
+    }
+
+
+def report_lines(report: VerifiedReport, policy: bytes) -> Iterator[str]:
+    """A verified report for people, with every check that held."""
+    yield f"platform     {report.platform} on {report.product_line}"
+    yield f"tcb          {report.tcb}"
+    yield f"measurement  {report.measurement.hex()}"
+    yield f"report data  {report.report_data.hex()}"
+    yield f"good until   {_time(report.expires)}"
+    yield f"policy       {policy.hex()}"
+    yield from _check_lines(report.notes, report.checks)
+
+
+def _check_lines(notes: Iterable[Note], checks: Sequence[Check]) -> Iterator[str]:
+    for note in notes:
         yield f"note         {note.notice}: {note.got}"
-    yield f"{len(guest.checks)} checks held: the rule, the failure that it excludes, what was found"
-    for check in guest.checks:
+    yield f"{len(checks)} checks held: the rule, the failure that it excludes, what was found"
+    for check in checks:
         yield f"  {check.rule:4} {check.reason}: {check.got}"
 
 
@@ -123,5 +157,5 @@ def printable(text: str) -> str:
     return "".join(char if char in "\n\t" or char.isprintable() else "\ufffd" for char in text)
 
 
-def _time(guest: VerifiedGuest) -> str:
-    return guest.expires.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -86,6 +86,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "relay.yaml").write_bytes(guest.trust_file("http://127.0.0.1:1"))
     (folder / "evidence.json").write_bytes(guest.evidence)
     (folder / "examples").symlink_to(HERE.parents[1] / "examples")
+    (folder / "snp").symlink_to(HERE.parent / "vectors" / "snp-evidence")
+    (folder / "hcl").symlink_to(HERE.parent / "vectors" / "azure-hcl")
     return folder
 
 
