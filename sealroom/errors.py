@@ -57,6 +57,15 @@ class ChatFormatError(InputError):
         super().__init__(f"line {line}", wanted, got)
 
 
+class EvidenceFormatError(SealroomError):
+    """A file to be shown is no evidence of a known form, or a malformed one: `problem` says how."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        self.where = where
+        self.problem = problem
+        super().__init__(f"{where}: {problem}")
+
+
 class NotTrusted(SealroomError):
     """The guest's evidence did not verify: nothing was sealed to it.
 
@@ -168,6 +177,7 @@ STAGE_EXIT_CODES: dict[Stage, int] = {
 
 EXIT_CODES: dict[type[SealroomError], int] = {
     TrustFileError: EXIT_USAGE,
+    EvidenceFormatError: 10,
     Unreachable: 60,
     StaleKey: 60,
     Busy: 61,

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which form a file has: one row for each, tried in order, and the first that looks so is it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from attest import FormatError
+from attest.azure import MAGIC
+from attest.snp.certtable import ARK_GUID, ASK_GUID, VCEK_GUID, VLEK_GUID
+from attest.snp.report import ReportV2
+from attest.x509 import parse_certificate
+from sealroom.pem import CERTIFICATE, CRL, is_pem, read_pem
+from sealroom.show.azure import explain_hcl
+from sealroom.show.certificates import explain_certificate, explain_crl, explain_table
+from sealroom.show.field import Section
+from sealroom.show.records import (
+    SIGNED_RECEIPT_MAX_BYTES,
+    explain_evidence,
+    explain_receipt,
+    explain_signed_receipt,
+    explain_statement,
+)
+from sealroom.show.report import explain_report
+
+FILE_MAX_BYTES = SIGNED_RECEIPT_MAX_BYTES
+_GUIDS = {guid.bytes for guid in (VCEK_GUID, VLEK_GUID, ASK_GUID, ARK_GUID)}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One form: its name, how it is told by its look, and how it is explained."""
+
+    name: str
+    looks: Callable[[bytes], bool]
+    explain: Callable[[bytes], list[Section]]
+
+
+def explain(data: bytes) -> list[Section]:
+    """What the file says, whatever known form it has.
+
+    Raises:
+        FormatError: it looks like none, or is malformed.
+    """
+    for form in FORMS:
+        if form.looks(data):
+            return form.explain(data)
+    known = ", ".join(dict.fromkeys(form.name for form in FORMS))
+    raise FormatError("file", None, f"wanted one of {known}")
+
+
+def _names_format(name: str) -> Callable[[bytes], bool]:
+    """Canonical JSON has its members in order and no spaces, so the format reads the same."""
+    pattern = re.compile(rb'[{,]"format":"sealroom-' + name.encode("ascii") + rb'/[0-9]+"[,}]')
+    return lambda data: data[:1] == b"{" and pattern.search(data) is not None
+
+
+def _explain_pem(data: bytes) -> list[Section]:
+    sections: list[Section] = []
+    for label, der in read_pem(data, "PEM"):
+        if label not in {CERTIFICATE, CRL}:
+            raise FormatError("PEM", None, f"wanted {CERTIFICATE} or {CRL} blocks, got {label}")
+        sections += explain_certificate(der) if label == CERTIFICATE else explain_crl(der)
+    return sections
+
+
+def _is_certificate(data: bytes) -> bool:
+    try:
+        parse_certificate(data)
+    except FormatError:
+        return False
+    return True
+
+
+FORMS: tuple[Form, ...] = (
+    Form("PEM", is_pem, _explain_pem),
+    Form("signed receipt", _names_format("signed-receipt"), explain_signed_receipt),
+    Form("receipt", _names_format("receipt"), explain_receipt),
+    Form("evidence object", _names_format("evidence"), explain_evidence),
+    Form("statement", _names_format("statement"), explain_statement),
+    Form("HCL report", lambda data: data[:4] == MAGIC, explain_hcl),
+    Form("certificate table", lambda data: data[:16] in _GUIDS, explain_table),
+    Form("SEV-SNP report", lambda data: len(data) == ReportV2.SIZE, explain_report),
+    Form("certificate", _is_certificate, explain_certificate),
+    Form("revocation list", lambda data: data[:1] == b"\x30", explain_crl),
+)
