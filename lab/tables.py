@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of `docs/processes.md`, from the code they describe: ``python -m lab.tables``.
+"""The tables of the documents in `TABLES`, from the code they describe: ``python -m lab.tables``.
 
 Each table stands between two marker comments. Without ``--write`` the command says which are not
 current and exits 1, which is also what a test does.
@@ -13,12 +13,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from attest.lint import STATEMENT_RULES
+from attest.snp.floors import FLOORS
+from attest.snp.gaps import CLOSED
+from attest.snp.gaps import RULES as GAP_RULES
 from guest.door import DOORS
 from guest.keyholder.keylife import TRANSITIONS
 from guest.sandbox import NOT_YET, POLICY, WHERE_POSSIBLE
 from guestapi import REFUSALS
 
-DOCUMENT: Final = Path(__file__).parent.parent / "docs" / "processes.md"
+DOCS: Final = Path(__file__).parent.parent / "docs"
 
 
 def doors() -> str:
@@ -59,26 +63,61 @@ def refusals() -> str:
     return "\n".join(rows)
 
 
-TABLES: Final[Mapping[str, Callable[[], str]]] = {
-    "doors": doors,
-    "sandbox": sandbox,
-    "keylife": keylife,
-    "refusals": refusals,
+def floors() -> str:
+    """From which firmware on an advisory no longer applies."""
+    rows = [
+        "| line | advisory | what | security versions, at least | mitigation bit | read in |",
+        "|---|---|---|---|---|---|",
+    ]
+    for floor in FLOORS:
+        svns = ", ".join(f"{component} 0x{svn:02x}" for component, svn in floor.svns.items())
+        bit = "" if floor.mitigation is None else str(floor.mitigation)
+        told = "; ".join(filter(None, (svns, floor.remark)))
+        rows.append(
+            f"| {floor.line} | {floor.advisory}, {floor.cve} | {floor.name} | {told} "
+            f"| {bit} | {floor.source} |"
+        )
+    return "\n".join(rows)
+
+
+def gaps() -> str:
+    """What a policy may leave open."""
+    rows = ["| rule | field | what may then be accepted | reference |", "|---|---|---|---|"]
+    found = [rule.gap for rule in GAP_RULES] + [rule.gap for rule in STATEMENT_RULES]
+    for gap in found:
+        references = ", ".join(gap.references)
+        rows.append(f"| {gap.rule} | `{gap.where}` | {gap.means} | {references} |")
+    return "\n".join(rows)
+
+
+def closed() -> str:
+    """What no policy can leave open."""
+    return "\n".join(f"- {what} ({rule})" for what, rule in CLOSED)
+
+
+TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "processes.md": {
+        "doors": doors,
+        "sandbox": sandbox,
+        "keylife": keylife,
+        "refusals": refusals,
+    },
+    "firmware-floors.md": {"floors": floors, "gaps": gaps, "closed": closed},
 }
 
 
-def current(text: str) -> str:
-    """``text`` with every table between its markers made anew.
+def current(document: str, text: str) -> str:
+    """``text`` of ``document`` with every table between its markers made anew.
 
     Raises:
         ValueError: a marker is missing.
     """
-    for name, table in TABLES.items():
+    for name, table in TABLES[document].items():
         begin, end = f"<!-- table: {name} -->\n", "\n<!-- end -->"
         before, _, rest = text.partition(begin)
         _, found, after = rest.partition(end)
         if not found:
-            raise ValueError(f"{DOCUMENT.name}: no table {name}")
+            raise ValueError(f"{document}: no table {name}")
         text = before + begin + table() + end + after
     return text
 
@@ -86,16 +125,19 @@ def current(text: str) -> str:
 def main() -> int:
     """Exit codes: 0 all current, 1 not."""
     parser = argparse.ArgumentParser(prog="python -m lab.tables", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write the tables into the document")
+    parser.add_argument("--write", action="store_true", help="write the tables into the documents")
     given = parser.parse_args()
-    old = DOCUMENT.read_text("utf-8")
-    new = current(old)
-    if given.write:
-        DOCUMENT.write_text(new, "utf-8")
-    elif new != old:
-        print(f"{DOCUMENT.name} is not current: run python -m lab.tables --write", file=sys.stderr)
-        return 1
-    return 0
+    stale = 0
+    for document in TABLES:
+        path = DOCS / document
+        old = path.read_text("utf-8")
+        new = current(document, old)
+        if given.write:
+            path.write_text(new, "utf-8")
+        elif new != old:
+            stale = 1
+            print(f"{document} is not current: run python -m lab.tables --write", file=sys.stderr)
+    return stale
 
 
 if __name__ == "__main__":
