@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sealroom import __version__, cli_policy, cli_show, cli_types, cli_verify
+from sealroom import __version__, cli_endorsements, cli_policy, cli_show, cli_types, cli_verify
 from sealroom.cli_report import error_json, error_lines, printable
 from sealroom.cli_tasks import rewrite, summarize
 from sealroom.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, SealroomError, exit_code
@@ -23,11 +23,12 @@ from wire.api import Tone
 # 128 + SIGPIPE, as a shell reports a command whose reader went away.
 EXIT_BROKEN_PIPE = 141
 
-# The commands that ask nobody: they judge and explain what is in files.
+# The commands about evidence. Only `endorsements` uses a network.
 _JUDGES: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
     ("verify", "judge evidence, offline", cli_verify.add_options),
     ("show", "print what any piece of evidence says, field by field", cli_show.add_options),
     ("policy", "write a policy, or say what one leaves open", cli_policy.add_options),
+    ("endorsements", "fetch what a report is verified with", cli_endorsements.add_options),
 )
 
 EXIT_CODES_HELP = """\

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of the command line: bounded reads, and one write that never replaces anything."""
+"""The files of the command line: bounded reads; writes that replace nothing, or a whole file."""
 
 from __future__ import annotations
 
@@ -53,3 +53,18 @@ def write_new(path: Path, data: bytes) -> None:
             file.write(data)
     except OSError as error:
         raise InputError(str(path), "a new file", error.strerror or "an error") from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Puts `data` where a file may be already: whole, or not at all.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise InputError(str(path), "a file to write", error.strerror or "an error") from error

@@ -94,8 +94,7 @@ def _list(head: str, items: list[Node], path: str, depth: int, said: set[str]) -
         if isinstance(item, dict):
             yield f"{_INDENT * depth}-"
             yield from _mapping(item, f"{path}[]", depth + 1, said)
-        elif isinstance(item, str):
-            yield f"{_INDENT * depth}- {_scalar(item)}"
+    yield from (f"{_INDENT * depth}- {word}" for word in words)
 
 
 def _comment(text: str, indent: str) -> Iterator[str]:

@@ -17,12 +17,14 @@ from attest.evidence import Evidence, TdxEndorsements
 from attest.layout import cells
 from attest.receipt import Ended, Fact, Kernel, Receipt, write_receipt
 from attest.snp.certtable import ASK_GUID, VCEK_GUID, VLEK_GUID
+from attest.snp.product import ProductLine
 from attest.snp.report import ReportV5
 from attest.statement import Platform, write_statement
 from lab.mocktsm import MockSnp
 from sealroom.cli import main
 from sealroom.receipts import SignedReceipt
 from sealroom.show import azure
+from sealroom.show.certificates import line_of_vek
 from sealroom.show.field import Field, Section, section_lines
 from sealroom.show.forms import FORMS, explain
 from sealroom.show.report import ROWS
@@ -200,6 +202,11 @@ def test_tdx_collateral_is_not_read_yet(guest: Guest) -> None:
     )
     data = write_evidence(evidence, TdxEndorsements(collateral=b"{}"))
     assert unusual(data)["collateral"] == "not read"
+
+
+def test_a_vek_that_cannot_be_read_names_no_line() -> None:
+    assert line_of_vek(load("milan-virtee/vek.der")) is ProductLine.MILAN
+    assert line_of_vek(ARK) is None
 
 
 def test_a_research_image_is_marked(guest: Guest) -> None:
