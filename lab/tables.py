@@ -71,8 +71,12 @@ def floors() -> str:
     ]
     for floor in FLOORS:
         svns = ", ".join(f"{component} 0x{svn:02x}" for component, svn in floor.svns.items())
+        counts = ", ".join(
+            f"0x{svn:02x} (model {cpu.model:02x}h stepping {cpu.stepping})"
+            for cpu, svn in floor.microcode.items()
+        )
         bit = "" if floor.mitigation is None else str(floor.mitigation)
-        told = "; ".join(filter(None, (svns, floor.remark)))
+        told = "; ".join(filter(None, (svns, counts and f"microcode {counts}", floor.remark)))
         rows.append(
             f"| {floor.line} | {floor.advisory}, {floor.cve} | {floor.name} | {told} "
             f"| {bit} | {floor.source} |"

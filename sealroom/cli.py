@@ -24,7 +24,7 @@ from wire.api import Tone
 EXIT_BROKEN_PIPE = 141
 
 # The commands about evidence. Only `endorsements` uses a network.
-_JUDGES: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
+_EVIDENCE_COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
     ("verify", "judge evidence, offline", cli_verify.add_options),
     ("show", "print what any piece of evidence says, field by field", cli_show.add_options),
     ("policy", "write a policy, or say what one leaves open", cli_policy.add_options),
@@ -123,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_request_options(command)
     command.set_defaults(run=rewrite)
 
-    for name, summary, add_options in _JUDGES:
+    for name, summary, add_options in _EVIDENCE_COMMANDS:
         add_options(commands.add_parser(name, allow_abbrev=False, help=summary))
     return parser
 

@@ -63,7 +63,7 @@ def verify(args: argparse.Namespace) -> int:
     policy, roots = _trusted(args)
     now = args.at or wall_clock()
     if args.file is None:
-        report = raw_forms.judge(args, raw_forms.Verdict(snp=policy.snp, roots=roots, now=now))
+        report = raw_forms.judge(args, raw_forms.Criteria(snp=policy.snp, roots=roots, now=now))
         told, lines = report_json(report, digest(policy)), report_lines(report, digest(policy))
         _tell(args, "report", told, lines)
     else:

@@ -28,7 +28,7 @@ _BASIC_CONSTRAINTS = "2.5.29.19"  # in every certificate of an authority, and in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Criteria:
     """What a form is judged by."""
 
     snp: SnpPolicy
@@ -42,10 +42,10 @@ class Form:
 
     needs: tuple[str, ...]
     may: tuple[str, ...]
-    judge: Callable[[argparse.Namespace, Verdict], VerifiedReport]
+    judge: Callable[[argparse.Namespace, Criteria], VerifiedReport]
 
 
-def judge(args: argparse.Namespace, by: Verdict) -> VerifiedReport:
+def judge(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
     """The report that the arguments name, verified.
 
     Raises:
@@ -127,19 +127,19 @@ def _ders(roots: Roots) -> set[bytes]:
     return {authority.certificate.der for authority in authorities if authority is not None}
 
 
-def _snp(args: argparse.Namespace, by: Verdict) -> VerifiedReport:
+def _snp(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
     report = read_input(args.report, REPORT_MAX_BYTES)
     endorsements = read_endorsements(args, by.roots)
     return verify_report(report, endorsements, by.snp, roots=by.roots.amd, now=by.now)
 
 
-def _hcl(args: argparse.Namespace, by: Verdict) -> VerifiedReport:
+def _hcl(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
     data = read_input(args.hcl, HCL_MAX_BYTES)
     endorsements = read_endorsements(args, by.roots)
     return verify_hcl(data, endorsements, by.snp, roots=by.roots.amd, now=by.now)
 
 
-def _tdx(args: argparse.Namespace, _by: Verdict) -> VerifiedReport:
+def _tdx(args: argparse.Namespace, _by: Criteria) -> VerifiedReport:
     read_input(args.quote, REPORT_MAX_BYTES)
     read_input(args.collateral, COLLATERAL_MAX_BYTES)
     finding = Finding(Reason.UNSUPPORTED_PLATFORM, Platform.SEV_SNP, Platform.TDX)

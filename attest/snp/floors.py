@@ -3,14 +3,16 @@
 
 AMD signs no feed of such values, so this table is kept by hand, and it says for each row where the
 number was read. It informs (`attest.lint`, `sealroom policy init`, docs/firmware-floors.md) and
-decides nothing: a policy's own floors do. Where the microcode of a line's steppings is numbered
-apart, a row has the highest number: lower ones leave the advisory open on some stepping.
+decides nothing: a policy's own floors do. Microcode is numbered apart for each processor of a line,
+so a row has a number for each that is known. A policy has one floor for the whole line: only the
+highest closes the advisory on all of them, and it refuses processors that count lower.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from attest.snp.product import Component, ProductLine
 
@@ -19,7 +21,19 @@ _REGISTRY = "atakit, AmdSnpSecurityPolicyRegistry: the mask for Milan, by bullet
 _REVIEW = "a review of pi-tee that quotes AMD's bulletin as of 2026-10-08"
 _COLLATERAL = "a test of SNP collateral that quotes AMD's bulletin of 2026-04-14"
 _SENTINEL = "sentinel subnet: its constant for EPYC 7003, from AMD's bulletin of 2026-05"
-_SURVEY = "a survey that quotes AMD's bulletin: microcode 0x0A0011D1"
+_SURVEY = "a survey that quotes AMD's bulletin: microcode 0x0A0011D1 and 0x0A001234"
+
+
+class Processor(NamedTuple):
+    """One processor of a line, by its combined CPUID model and its stepping."""
+
+    model: int
+    stepping: int
+
+
+MILAN_B1, MILAN_B2 = Processor(0x01, 1), Processor(0x01, 2)
+GENOA_B1, GENOA_B2 = Processor(0x11, 1), Processor(0x11, 2)
+TURIN_C1 = Processor(0x02, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +45,8 @@ class Floor:
         advisory: AMD's bulletin.
         cve: the vulnerability.
         name: what its finders call it, or what it is.
-        svns: lowest security version of each component that matters.
+        svns: lowest security version of each component but the microcode.
+        microcode: lowest security version of the microcode by processor.
         mitigation: number of the bit that both mitigation vectors must have, or None.
         source: where the numbers were read.
         remark: what else to know.
@@ -42,6 +57,7 @@ class Floor:
     cve: str
     name: str
     svns: Mapping[Component, int] = field(default_factory=dict)
+    microcode: Mapping[Processor, int] = field(default_factory=dict)
     mitigation: int | None = None
     source: str
     remark: str = ""
@@ -51,6 +67,14 @@ class Floor:
         """The vulnerability and the bulletin."""
         return self.cve, self.advisory
 
+    def on(self, processor: Processor | None) -> dict[Component, int]:
+        """The lowest security versions on one processor, or for None those that do on all.
+
+        Of the microcode of a processor that the row does not name, nothing is known.
+        """
+        counts = [svn for cpu, svn in self.microcode.items() if processor in (None, cpu)]
+        return {**self.svns, **({Component.MICROCODE: max(counts)} if counts else {})}
+
 
 FLOORS: tuple[Floor, ...] = (
     Floor(
@@ -58,9 +82,8 @@ FLOORS: tuple[Floor, ...] = (
         advisory="AMD-SB-3005",
         cve="CVE-2023-20592",
         name="CacheWarp",
-        svns={Component.MICROCODE: 0xD1},
+        microcode={MILAN_B1: 0xD1, MILAN_B2: 0x34},
         source=_SURVEY,
-        remark="stepping B1; on B2 0x34",
     ),
     Floor(
         line=ProductLine.MILAN,
@@ -111,27 +134,26 @@ FLOORS: tuple[Floor, ...] = (
         advisory="AMD-SB-3019",
         cve="CVE-2024-56161",
         name="EntrySign",
-        svns={Component.SNP: 0x17, Component.MICROCODE: 0x54},
+        svns={Component.SNP: 0x17},
+        microcode={GENOA_B1: 0x54, GENOA_B2: 0x4F},
         source=f"{_CCF}; {_REVIEW}",
-        remark="stepping B1; on B2 (Genoa-X) microcode 0x4f",
     ),
     Floor(
         line=ProductLine.GENOA,
         advisory="AMD-SB-3020",
         cve="CVE-2025-0033",
         name="RMPocalypse",
-        svns={Component.SNP: 0x1B, Component.MICROCODE: 0x56},
+        svns={Component.SNP: 0x1B},
+        microcode={GENOA_B1: 0x56, GENOA_B2: 0x51},
         source=_REVIEW,
-        remark="stepping B1; on B2 (Genoa-X) microcode 0x51",
     ),
     Floor(
         line=ProductLine.GENOA,
         advisory="AMD-SB-3027",
         cve="CVE-2025-29943",
         name="StackWarp",
-        svns={Component.MICROCODE: 0x56},
+        microcode={GENOA_B1: 0x56, GENOA_B2: 0x51},
         source=_REVIEW,
-        remark="stepping B1; on B2 (Genoa-X) 0x51",
     ),
     Floor(
         line=ProductLine.GENOA,
@@ -148,7 +170,8 @@ FLOORS: tuple[Floor, ...] = (
         advisory="AMD-SB-3020",
         cve="CVE-2025-0033",
         name="RMPocalypse",
-        svns={Component.SNP: 0x04, Component.MICROCODE: 0x50},
+        svns={Component.SNP: 0x04},
+        microcode={TURIN_C1: 0x50},
         source=_REVIEW,
     ),
     Floor(
@@ -156,9 +179,8 @@ FLOORS: tuple[Floor, ...] = (
         advisory="AMD-SB-3027",
         cve="CVE-2025-29943",
         name="StackWarp",
-        svns={Component.MICROCODE: 0x51},
+        microcode={TURIN_C1: 0x51},
         source=_REVIEW,
-        remark="stepping C1",
     ),
 )
 
@@ -172,7 +194,7 @@ def highest(line: ProductLine) -> dict[Component, int]:
     """The lowest security versions that close every row of the line."""
     found: dict[Component, int] = {}
     for floor in floors_of(line):
-        for component, svn in floor.svns.items():
+        for component, svn in floor.on(None).items():
             found[component] = max(svn, found.get(component, 0))
     return found
 
@@ -183,8 +205,11 @@ def mitigations(line: ProductLine) -> int:
     return sum(1 << bit for bit in set(bits))
 
 
-def below(line: ProductLine, versions: Mapping[Component, int]) -> Iterable[Floor]:
-    """The rows that these security versions leave open."""
+def below(
+    line: ProductLine, versions: Mapping[Component, int], processor: Processor | None = None
+) -> Iterable[Floor]:
+    """The rows that these security versions leave open, on one processor or on any of the line."""
     for floor in floors_of(line):
-        if any(versions.get(component, 0) < svn for component, svn in floor.svns.items()):
+        least = floor.on(processor)
+        if any(versions.get(component, 0) < svn for component, svn in least.items()):
             yield floor

@@ -158,5 +158,5 @@ _MEANS = {
 
 
 def _asks(floor: Floor) -> str:
-    svns = ", ".join(f"{component} 0x{svn:02x}" for component, svn in floor.svns.items())
+    svns = ", ".join(f"{component} 0x{svn:02x}" for component, svn in floor.on(None).items())
     return f"{floor.name}: a floor of {svns} or more closes it"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from attest.layout import cells
 from attest.snp.certificate import KeyKind
 from attest.snp.claims import KEY_NAMES
-from attest.snp.floors import below
+from attest.snp.floors import Processor, below
 from attest.snp.policy import PERMISSION_BITS, PLATFORM_BITS, REQUIREMENT_BITS, PlatformBit
 from attest.snp.product import ProductLine, line_of
 from attest.snp.report import VMPL_HOST, ReportV2, ReportV3, ReportV5, parse_report
@@ -138,7 +138,10 @@ def _reported_unusual(s: Shown) -> str:
     tcb = s.tcb("reported_tcb")
     if tcb is None:
         return ""
-    open_still = [floor.advisory for floor in below(tcb.line, tcb.versions)]
+    processor = None
+    if isinstance(s.report, ReportV3):
+        processor = Processor(s.report.cpuid_model, s.report.cpuid_stepping)
+    open_still = [floor.advisory for floor in below(tcb.line, tcb.versions, processor)]
     return f"below the floor of {', '.join(open_still)}" if open_still else ""
 
 

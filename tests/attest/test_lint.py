@@ -11,7 +11,16 @@ import pytest
 from attest.lint import STATEMENT_RULES, lint
 from attest.policy import Policy, StatementPolicy
 from attest.snp.certificate import KeyKind
-from attest.snp.floors import FLOORS, Floor, below, floors_of, highest, mitigations
+from attest.snp.floors import (
+    FLOORS,
+    GENOA_B2,
+    Floor,
+    Processor,
+    below,
+    floors_of,
+    highest,
+    mitigations,
+)
 from attest.snp.gaps import RULES
 from attest.snp.policy import (
     AbiFloor,
@@ -23,7 +32,7 @@ from attest.snp.policy import (
     SnpPolicy,
     TcbFloor,
 )
-from attest.snp.product import PRODUCTS, Component, ProductLine
+from attest.snp.product import PRODUCTS, Component, ProductLine, line_of
 from attest.statement import PRODUCT, Variant
 
 DIGEST = frozenset({bytes(32)})
@@ -126,7 +135,7 @@ def test_every_row_is_tested() -> None:
 
 @pytest.mark.parametrize("floor", FLOORS, ids=lambda f: f"{f.line}-{f.advisory}")
 def test_an_advisory_is_open_one_below_its_floor(floor: Floor) -> None:
-    for component, svn in floor.svns.items():
+    for component, svn in floor.on(None).items():
         changes = {
             name: tcb(floor.line, **{component.value: svn - 1})
             for name in ("reported_tcb", "committed_tcb", "launch_tcb")
@@ -154,20 +163,41 @@ def test_a_way_back_to_older_firmware_is_told(name: str) -> None:
 def test_the_highest_floors_close_every_row(line: ProductLine) -> None:
     assert floors_of(line)
     assert list(below(line, highest(line))) == []
-    assert list(below(line, {})) == [floor for floor in floors_of(line) if floor.svns]
+    assert list(below(line, {})) == [floor for floor in floors_of(line) if floor.on(None)]
 
 
 def test_a_floor_names_what_its_line_has_and_where_it_was_read() -> None:
     for floor in FLOORS:
         assert floor.svns.keys() <= set(filter(None, PRODUCTS[floor.line].tcb))
-        assert floor.svns or floor.mitigation is not None
+        assert floor.on(None) or floor.mitigation is not None
+        for cpu in floor.microcode:
+            assert line_of(PRODUCTS[floor.line].family, cpu.model) is floor.line
         assert floor.source
         assert floor.cve.startswith("CVE-")
         assert floor.advisory.startswith("AMD-SB-")
-        assert all(0 < svn <= 0xFF for svn in floor.svns.values())
+        assert all(0 < svn <= 0xFF for svn in floor.on(None).values())
     assert len({(f.line, f.advisory) for f in FLOORS}) == len(FLOORS)
 
 
 def test_milans_mitigation_bits_are_those_of_the_bulletins() -> None:
     assert mitigations(ProductLine.MILAN) == 0b10110
     assert highest(ProductLine.MILAN) == {Component.MICROCODE: 0xD1, Component.SNP: 0x1D}
+
+
+def test_on_one_processor_its_own_microcode_counts() -> None:
+    genoa = ProductLine.GENOA
+    svns = {Component.SNP: 0x1B, Component.MICROCODE: 0x51}
+    assert [floor.advisory for floor in below(genoa, svns)] == [
+        "AMD-SB-3019",
+        "AMD-SB-3020",
+        "AMD-SB-3027",
+    ]
+    assert list(below(genoa, svns, GENOA_B2)) == []
+    assert list(below(genoa, svns | {Component.MICROCODE: 0x50}, GENOA_B2)) != []
+
+
+def test_of_a_processor_that_no_row_names_the_microcode_is_not_judged() -> None:
+    bergamo = Processor(0xA0, 2)
+    svns = {Component.SNP: 0x1B, Component.MICROCODE: 0}
+    assert list(below(ProductLine.GENOA, svns, bergamo)) == []
+    assert list(below(ProductLine.GENOA, svns | {Component.SNP: 0x1A}, bergamo)) != []
