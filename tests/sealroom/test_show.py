@@ -27,7 +27,7 @@ from sealroom.show import azure
 from sealroom.show.certificates import line_of_vek
 from sealroom.show.field import Field, Section, section_lines
 from sealroom.show.forms import FORMS, explain
-from sealroom.show.report import ROWS
+from sealroom.show.report_rows import ROWS
 from tests.attest.snp.evidence import FOLDER, MANIFEST, load
 from tests.attest.test_azure import GOOD
 from tests.sealroom.guest import KERNEL, Guest
