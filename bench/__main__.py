@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from lab.model import model_file
-
 from bench.overhead import measure
+from lab.model import ModelError, default_model
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -26,12 +25,17 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="a GGUF file (default: what `make model` made)")
     parser.add_argument("--out", type=Path, default=RESULTS / "overhead.json")
     given = parser.parse_args()
+    try:
+        model = given.model or default_model()
+    except ModelError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
     load_before = os.getloadavg()[0]
     result = {
         "command": "python -m bench " + " ".join(sys.argv[1:]),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": {"cores": os.cpu_count(), "kernel": platform.release(), "load": load_before},
-        **measure(given.model or model_file(), rounds=given.rounds),
+        **measure(model, rounds=given.rounds),
     }
     given.out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(f"{'median of one request':44} {'ms':>9}")

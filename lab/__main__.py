@@ -14,7 +14,7 @@ from typing import Final
 from lab.demo import demo
 from lab.deployment import Deployment, DeploymentError
 from lab.documents import GuestPlan
-from lab.model import model_file
+from lab.model import ModelError, default_model
 from sealroom import SealroomError
 
 SAMPLE: Final = Path("examples") / "chats" / "trip_planning.txt"
@@ -33,12 +33,12 @@ def main() -> int:
     show.add_argument("--json", action="store_true", help="the same as data")
     given = parser.parse_args()
     try:
-        model = given.model or model_file()
+        model = given.model or default_model()
         if given.command == "demo":
             demo(model, given.chat, as_json=given.json)
         else:
             _up(model, GuestPlan(slots=given.slots, threads=given.threads))
-    except (DeploymentError, SealroomError, OSError) as error:
+    except (DeploymentError, ModelError, SealroomError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     return 0

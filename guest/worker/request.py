@@ -149,6 +149,7 @@ def _words(room: Room, prompt: tasks.Prompt, pace: Pace) -> Iterator[str]:
             prompt.text,
             max_tokens=prompt.max_tokens,
             stop=prompt.stop,
+            source=prompt.source,
             abort=lambda: pace.gone,
         ):
             if text := cleaner.push(piece):
