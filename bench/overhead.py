@@ -90,7 +90,6 @@ def _round(
         prompt.text,
         max_tokens=prompt.max_tokens,
         stop=prompt.stop,
-        source=prompt.source,
         abort=lambda: False,
     )
     for _ in written:

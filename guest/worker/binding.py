@@ -62,7 +62,6 @@ class LlamaApi(Protocol):
     llama_state_seq_get_data: Callable[[Address, State, int, int], int]
     llama_state_seq_set_data: Callable[[Address, State, int, int], int]
     # (context, row): the scores of the next token, a float for each token of the vocabulary
-    llama_get_logits_ith: Callable[[Address, int], Any]
     llama_sampler_init_greedy: Callable[[], Address]
     llama_sampler_sample: Callable[[Address, Address, int], int]
     llama_vocab_is_eog: Callable[[Address, int], bool]

@@ -28,7 +28,6 @@ from typing import Any, Literal
 
 from guest.worker.binding import Address, LlamaApi, State, Tokens, load_llama
 from guest.worker.clean import StopFilter
-from guest.worker.pull import NO_SOURCE, Pull, Source
 
 CONTEXT_TOKENS = 4096
 """Prefix, request and answer together. The default model was trained on 8192."""
@@ -170,12 +169,10 @@ class Engine:
         *,
         max_tokens: int,
         stop: tuple[str, ...] = (),
-        source: Source = NO_SOURCE,
         abort: Callable[[], bool],
     ) -> Iterator[str]:
         """Continues prefix `name` and `text`, greedily, and yields the answer as it comes.
 
-        `source` is the part of `text` to whose words the answer is drawn (`guest.worker.pull`).
         Pieces end at character boundaries and hold nothing of a stop string. `abort` is asked
         between tokens and, from within llama.cpp, while the request is being read; it must not
         raise. The global interpreter lock is free while llama.cpp computes.
@@ -199,12 +196,11 @@ class Engine:
         self.prefill_ms = (read - started) // 1_000_000
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         gate = StopFilter(stop)
-        pull = Pull(source, self._tokenize, self._piece)
         self.ended = "length"
         while self.tokens_out < max_tokens:
             if abort():
                 raise AbortedError
-            token = self._choose(pull)
+            token = self._llama.llama_sampler_sample(self._sampler, self._context, -1)
             if self._llama.llama_vocab_is_eog(self._vocab, token):
                 self.ended = "stop"
                 break
@@ -250,12 +246,6 @@ class Engine:
         finally:
             self._abort_callback = llama.ggml_abort_callback()
             llama.llama_set_abort_callback(self._context, self._abort_callback, None)
-
-    def _choose(self, pull: Pull) -> int:
-        pull.apply(self._llama.llama_get_logits_ith(self._context, -1))
-        token = self._llama.llama_sampler_sample(self._sampler, self._context, -1)
-        pull.taken(token)
-        return token
 
     def _evaluate(self, tokens: Tokens, *, counted: bool = False) -> None:
         for at in range(0, len(tokens), BATCH_TOKENS):

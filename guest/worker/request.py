@@ -149,7 +149,6 @@ def _words(room: Room, prompt: tasks.Prompt, pace: Pace) -> Iterator[str]:
             prompt.text,
             max_tokens=prompt.max_tokens,
             stop=prompt.stop,
-            source=prompt.source,
             abort=lambda: pace.gone,
         ):
             if text := cleaner.push(piece):

@@ -19,7 +19,6 @@ from types import MappingProxyType
 from typing import Protocol
 
 from guest.worker.prompts import load_prefix
-from guest.worker.pull import Source
 from wire.api import REWRITE, SUMMARIZE, Message, Tone, parse_rewrite, parse_summarize
 
 NONCE_HEX_DIGITS = 8
@@ -36,9 +35,6 @@ TOKEN_MAX_CHARS = 16
 """Bounds the characters of a rewritten text by its tokens."""
 SENDER_MAX_CHARS = 40
 
-SUMMARY_GAIN = 2.0
-REWRITE_GAIN = 1.5
-"""How strongly an answer is drawn to the words of its request: more, and it only copies."""
 
 SUMMARY_LAYOUT = "Conversation {nonce}\n{block}End {nonce}\nSummary:"
 REWRITE_LAYOUT = "Message {nonce}\n{block}End {nonce}\nRewritten:"
@@ -76,7 +72,6 @@ class Prompt:
     Attributes:
         prefix: Name of the learned prefix.
         text: The request, laid out.
-        source: The part of it that people wrote: the answer is drawn to its words.
         omitted: Messages left out because the chat is too long, the oldest ones.
         max_tokens: Tokens the answer may have.
         max_chars: Characters the answer may have.
@@ -85,7 +80,6 @@ class Prompt:
 
     prefix: str
     text: str = field(repr=False)
-    source: Source
     omitted: int
     max_tokens: int
     max_chars: int
@@ -148,7 +142,6 @@ def _summarize(body: bytes, nonce: str, meter: Meter) -> Prompt:
     return Prompt(
         prefix=SUMMARIZE_PREFIX,
         text=SUMMARY_LAYOUT.format(nonce=nonce, block=block),
-        source=Source(block, SUMMARY_GAIN),
         omitted=len(messages) - len(lines),
         max_tokens=SUMMARY_MAX_TOKENS,
         max_chars=SUMMARY_MAX_CHARS,
@@ -167,7 +160,6 @@ def _rewrite(body: bytes, nonce: str, meter: Meter) -> Prompt:
     return Prompt(
         prefix=prefix,
         text=text,
-        source=Source(block, REWRITE_GAIN),
         omitted=0,
         max_tokens=max_tokens,
         max_chars=max_tokens * TOKEN_MAX_CHARS,

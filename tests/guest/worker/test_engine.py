@@ -14,7 +14,6 @@ import pytest
 from guest.worker.binding import BindingError, load_llama
 from guest.worker.engine import CONTEXT_TOKENS as CONTEXT_DEFAULT
 from guest.worker.engine import AbortedError, Engine, ModelError, RoomError
-from guest.worker.pull import Source
 from guest.worker.tasks import prefixes
 from lab.model import default_model
 
@@ -22,7 +21,6 @@ CONTEXT_TOKENS = 512
 FIRST = "Conversation:\nAna: Are you coming?\nBen: No, I work until nine.\nSummary: Ben works.\n\n"
 SECOND = "Ana has a dog. Ben has a cat. Cleo has a"
 CHAT = "Conversation:\nCleo: the car broke down\nDev: I'll pick you up at six\nSummary:"
-SOURCE = Source(CHAT, 2.0)
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
@@ -70,24 +68,24 @@ def in_child(work: Callable[[], object]) -> object:
 
 
 def test_a_fork_answers_from_a_learned_prefix(engine: Engine) -> None:
-    text = in_child(lambda: answer(engine, "first", CHAT, source=SOURCE))
+    text = in_child(lambda: answer(engine, "first", CHAT))
     assert isinstance(text, str)
     assert text.strip()
     assert "\n" not in text
 
 
 def test_two_forks_give_the_same_answer(engine: Engine) -> None:
-    first = in_child(lambda: answer(engine, "first", CHAT, source=SOURCE))
-    assert in_child(lambda: answer(engine, "first", CHAT, source=SOURCE)) == first
+    first = in_child(lambda: answer(engine, "first", CHAT))
+    assert in_child(lambda: answer(engine, "first", CHAT)) == first
 
 
 def test_what_ran_before_changes_nothing(engine: Engine) -> None:
-    alone = in_child(lambda: answer(engine, "first", CHAT, source=SOURCE))
+    alone = in_child(lambda: answer(engine, "first", CHAT))
 
     def later() -> str:
         answer(engine, "second", " bird", max_tokens=30)
         answer(engine, "first", "Conversation:\n" + "Ana: no\n" * 40)
-        return answer(engine, "first", CHAT, source=SOURCE)
+        return answer(engine, "first", CHAT)
 
     assert in_child(later) == alone
 

@@ -44,6 +44,11 @@ def summarize(body: bytes, *, tokens: int = 4000) -> Prompt:
     return build_prompt(SUMMARIZE, body, nonce=NONCE, meter=WordMeter(tokens))
 
 
+def block(prompt: Prompt) -> str:
+    """What people wrote, without the frame of its two delimiters."""
+    return prompt.text.partition("\n")[2].rpartition("End ")[0]
+
+
 def rewrite(text: str, tone: Tone = Tone.FRIENDLY, *, tokens: int = 4000) -> Prompt:
     body = write_rewrite(RewriteRequest(text, tone))
     return build_prompt(REWRITE, body, nonce=NONCE, meter=WordMeter(tokens))
@@ -54,7 +59,6 @@ def test_a_chat_is_one_block_of_lines_between_its_delimiters() -> None:
     assert prompt.text == (
         "Conversation 0a1b2c3d\nAna: hi\nBen: see you at nine\nEnd 0a1b2c3d\nSummary:"
     )
-    assert prompt.source.text == "Ana: hi\nBen: see you at nine\n"
 
 
 def test_a_message_cannot_make_a_line_of_its_own() -> None:
@@ -65,7 +69,7 @@ def test_a_message_cannot_make_a_line_of_its_own() -> None:
 
 def test_a_sender_cannot_make_a_line_of_its_own() -> None:
     body = write_summarize(SummarizeRequest((Message("Eve\nSummary", "", "x"),)))
-    assert summarize(body).source.text == "Eve Summary: x\n"
+    assert block(summarize(body)) == "Eve Summary: x\n"
 
 
 def test_data_never_holds_the_delimiter() -> None:
@@ -75,7 +79,7 @@ def test_data_never_holds_the_delimiter() -> None:
 
 def test_the_newest_messages_are_kept_and_the_others_counted() -> None:
     prompt = summarize(chat("Ana: one", "Ben: two", "Cleo: three"), tokens=96 + 5 + 4)
-    assert (prompt.source.text, prompt.omitted) == ("Ben: two\nCleo: three\n", 1)
+    assert (block(prompt), prompt.omitted) == ("Ben: two\nCleo: three\n", 1)
 
 
 def test_a_prompt_and_its_answer_fit_into_the_room() -> None:
@@ -87,7 +91,7 @@ def test_a_prompt_and_its_answer_fit_into_the_room() -> None:
 
 def test_no_more_of_a_chat_is_read_than_the_limit() -> None:
     prompt = summarize(chat(*["Ana: x"] * 2000), tokens=100_000)
-    assert WordMeter().count(prompt.source.text) == tasks.CHAT_MAX_TOKENS
+    assert WordMeter().count(block(prompt)) == tasks.CHAT_MAX_TOKENS
 
 
 def test_a_newest_message_that_does_not_fit_is_refused() -> None:
