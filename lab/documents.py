@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from guest.worker.tasks import prompts_digest
 
 from attest.roots import write_roots
+from guest.worker.tasks import prompts_digest
 from lab.mocktsm import MockSnp, mock_policy_mapping, mock_roots
 
 _PIECE_BYTES: Final = 1 << 20

@@ -13,11 +13,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from guest.worker.tasks import prompts_digest
-
 from guest.config import CONFIG_MAX_BYTES, ConfigError
 from guest.door import Process
 from guest.init import PROGRAMS, Init
+from guest.worker.tasks import prompts_digest
 
 BACKLOG: Final = 128
 
