@@ -9,8 +9,8 @@ it announces to refuse, and older ones carry a PSS encoding that is not canonica
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from attest.errors import FormatError
 from attest.reader import Reader
@@ -25,7 +25,7 @@ UTC_TIME = 0x17
 GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
 
-_TIME_FORMATS = {UTC_TIME: ("%y%m%d%H%M%SZ", 13), GENERALIZED_TIME: ("%Y%m%d%H%M%SZ", 15)}
+_TIME_BYTES = {UTC_TIME: 13, GENERALIZED_TIME: 15}
 _TRUE = b"\xff"
 
 
@@ -34,8 +34,7 @@ def explicit(number: int) -> int:
     return 0xA0 | number
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(NamedTuple):
     """One tag, length and value: ``raw`` is all three, ``offset`` is where the value begins."""
 
     tag: int
@@ -49,7 +48,7 @@ class DerReader(Reader):
 
     def peek(self) -> int | None:
         """The next element's tag, or None at the end."""
-        return self.data[self.at] if self.left else None
+        return self.data[self.at] if self.at < len(self.data) else None
 
     def element(self, tag: int) -> Element:
         """The next element, which must carry ``tag``.
@@ -57,20 +56,20 @@ class DerReader(Reader):
         Raises:
             FormatError: another tag, or a length that is not DER.
         """
-        start = self.at
+        data, start = self.data, self.at
         if self.peek() != tag:
-            got = "the end" if self.peek() is None else f"0x{self.data[start]:02x}"
+            got = "the end" if self.peek() is None else f"0x{data[start]:02x}"
             raise self.error(f"wanted tag 0x{tag:02x}, got {got}")
-        self.take(1)
+        self.at = start + 1
         size = self.take(1)[0]
         if size & 0x80:
             digits = self.take(size & 0x7F)
             size = int.from_bytes(digits, "big")
             if len(digits) > 4 or digits[:1] in (b"", b"\x00") or size < 0x80:
                 raise self.error("length is not minimal and definite")
-        offset = self.base + self.at
+        begin = self.at
         body = self.take(size)
-        return Element(tag, body, self.data[start : self.at], offset)
+        return Element(tag, body, data[start : self.at], self.base + begin)
 
     def inside(self, element: Element) -> DerReader:
         """A reader over an element's value."""
@@ -147,16 +146,17 @@ class DerReader(Reader):
         """
         tag = GENERALIZED_TIME if self.peek() == GENERALIZED_TIME else UTC_TIME
         element = self.element(tag)
-        pattern, size = _TIME_FORMATS[tag]
         text = element.body.decode("ascii", "replace")
+        digits = text[:-1]
         try:
-            if len(text) != size or not text[:-1].isascii() or not text[:-1].isdigit():
+            if len(text) != _TIME_BYTES[tag] or text[-1] != "Z" or not digits.isdecimal():
                 raise ValueError(text)
-            moment = datetime.strptime(text, pattern).replace(tzinfo=UTC)
+            if tag == UTC_TIME:  # RFC 5280 §4.1.2.5.1: 1950 to 2049
+                digits = ("19" if digits >= "5" else "20") + digits
+            month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
+            moment = datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
         except ValueError as error:
             raise FormatError(self.what, element.offset, "not a time") from error
-        if tag == UTC_TIME and moment.year >= 2050:
-            moment = moment.replace(year=moment.year - 100)
         if tag == GENERALIZED_TIME and moment.year < 2050:
             raise FormatError(self.what, element.offset, "GeneralizedTime before 2050")
         return moment

@@ -63,6 +63,12 @@ class U8(Uint):
     size = 1
 
 
+class U16(Uint):
+    """Two bytes."""
+
+    size = 2
+
+
 class U32(Uint):
     """Four bytes."""
 

@@ -43,11 +43,20 @@ class Reader:
         Raises:
             FormatError: fewer are left.
         """
-        if size > self.left:
-            raise self.error(f"{size - self.left} bytes missing")
-        chunk = self.data[self.at : self.at + size]
-        self.at += size
+        end = self.at + size
+        if end > len(self.data):
+            raise self.error(f"{end - len(self.data)} bytes missing")
+        chunk = self.data[self.at : end]
+        self.at = end
         return chunk
+
+    def u16(self) -> int:
+        """Two bytes, little endian.
+
+        Raises:
+            FormatError: fewer are left.
+        """
+        return int.from_bytes(self.take(2), "little")
 
     def u32(self) -> int:
         """Four bytes, little endian.

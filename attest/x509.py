@@ -144,10 +144,10 @@ def parse_crl(der: bytes, what: str = "CRL") -> Crl:
 
 
 def common_name(name: bytes) -> str:
-    """The common name that ends a distinguished name, for people; its hexadecimal otherwise."""
+    """The last common name in a distinguished name, for people; its hexadecimal otherwise."""
     before, _, after = name.rpartition(_COMMON_NAME)
-    text = after[2:]
-    return text.decode("ascii") if before and text.isascii() else name.hex()
+    text = after[2 : 2 + after[1]].decode("latin-1") if len(after) > 2 else ""
+    return text if before and text.isascii() and text.isprintable() else name.hex()
 
 
 def _extensions(wrapper: DerReader) -> dict[str, Extension]:
