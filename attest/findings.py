@@ -29,7 +29,7 @@ class Stage(StrEnum):
 
 
 class Reason(StrEnum):
-    """What exactly does not hold. Numbers S1 to S18 are the checklist's for SEV-SNP."""
+    """What exactly does not hold; S1 to S18 and T1 to T15 are the checklists of SEV-SNP and TDX."""
 
     # Format
     UNSUPPORTED_PLATFORM = "unsupported-platform"
@@ -40,19 +40,40 @@ class Reason(StrEnum):
     UNSUPPORTED_PRODUCT = "unsupported-product"  # S3
     MALFORMED_VEK = "malformed-vek-certificate"  # S4
     MALFORMED_CRL = "malformed-crl"  # S7
+    MALFORMED_QUOTE = "malformed-quote"  # T1, T2
+    UNSUPPORTED_QUOTE_VERSION = "unsupported-quote-version"  # T1
+    TRAILING_BYTES = "trailing-bytes"  # T2
+    MALFORMED_PCK_CHAIN = "malformed-pck-chain"  # T2, T3
+    MALFORMED_COLLATERAL = "malformed-collateral"  # T5
 
     # Chain
-    UNKNOWN_ISSUER = "unknown-issuer"  # S5
+    UNKNOWN_ISSUER = "unknown-issuer"  # S5, T2
     VEK_SIGNATURE = "vek-signature-invalid"  # S5
-    NOT_YET_VALID = "certificate-not-yet-valid"  # S6
-    EXPIRED = "certificate-expired"  # S6
+    NOT_YET_VALID = "certificate-not-yet-valid"  # S6, T3
+    EXPIRED = "certificate-expired"  # S6, T3
     CRL_REQUIRED = "crl-required"  # S7
     CRL_SIGNATURE = "crl-signature-invalid"  # S7
-    CRL_STALE = "crl-stale"  # S7
-    REVOKED = "certificate-revoked"  # S7
+    CRL_STALE = "crl-stale"  # S7, T4
+    REVOKED = "certificate-revoked"  # S7, T4
+
+    PCK_CA_SIGNATURE = "pck-ca-signature-invalid"  # T3
+    PCK_SIGNATURE = "pck-signature-invalid"  # T3
+    ROOT_CRL_SIGNATURE = "root-crl-signature-invalid"  # T4
+    PCK_CRL_ISSUER = "pck-crl-of-another-issuer"  # T4
+    PCK_CRL_SIGNATURE = "pck-crl-signature-invalid"  # T4
+    COLLATERAL_ROOT = "collateral-of-another-root"  # T5
+    COLLATERAL_SIGNER = "collateral-signer-untrusted"  # T5
+    TCB_INFO_SIGNATURE = "tcb-info-signature-invalid"  # T5
+    QE_IDENTITY_SIGNATURE = "qe-identity-signature-invalid"  # T5
+    COLLATERAL_NOT_YET_ISSUED = "collateral-not-yet-issued"  # T5
+    COLLATERAL_EXPIRED = "collateral-expired"  # T5
 
     # Signature
     REPORT_SIGNATURE = "report-signature-invalid"  # S8
+    QE_REPORT_SIGNATURE = "qe-report-signature-invalid"  # T7
+    ATTESTATION_KEY_UNBOUND = "attestation-key-not-bound"  # T7
+    ATTESTATION_KEY_INVALID = "attestation-key-invalid"  # T8
+    QUOTE_SIGNATURE = "quote-signature-invalid"  # T8
 
     # Rules
     REPORT_VERSION_NOT_ACCEPTED = "report-version-not-accepted"  # S1
@@ -84,7 +105,7 @@ class Reason(StrEnum):
     PLATFORM_FORBIDDEN = "platform-forbidden"  # S14
     MITIGATION_MISSING = "mitigation-missing"  # S15
     FIRMWARE_TOO_OLD = "firmware-too-old"  # S16
-    UNKNOWN_MEASUREMENT = "unknown-measurement"  # S17
+    UNKNOWN_MEASUREMENT = "unknown-measurement"  # S17, T14
     UNKNOWN_HOST_DATA = "unknown-host-data"  # S17
     GUEST_SVN_TOO_OLD = "guest-svn-too-old"  # S17
     UNKNOWN_FAMILY = "unknown-family-id"  # S17
@@ -92,8 +113,39 @@ class Reason(StrEnum):
     UNTRUSTED_ID_KEY = "untrusted-id-key"  # S17
     UNTRUSTED_AUTHOR_KEY = "untrusted-author-key"  # S17
 
+    QUOTE_VERSION_NOT_ACCEPTED = "quote-version-not-accepted"  # T1
+    BODY_TYPE_NOT_ACCEPTED = "body-type-not-accepted"  # T2
+    FMSPC_MISMATCH = "fmspc-mismatch"  # T6
+    PCEID_MISMATCH = "pceid-mismatch"  # T6
+    QE_MISCSELECT = "qe-miscselect-mismatch"  # T7
+    QE_ATTRIBUTES = "qe-attributes-mismatch"  # T7
+    QE_SIGNER = "qe-signer-mismatch"  # T7
+    QE_PRODUCT = "qe-product-mismatch"  # T7
+    QE_NOT_SUPPORTED = "qe-not-supported"  # T7
+    UNKNOWN_MODULE = "unknown-tdx-module"  # T9
+    MODULE_SIGNER = "tdx-module-signer-mismatch"  # T9
+    SEAM_ATTRIBUTES = "seam-attributes"  # T9
+    MODULE_NOT_SUPPORTED = "tdx-module-not-supported"  # T10
+    TCB_NOT_SUPPORTED = "tcb-not-supported"  # T10
+    TCB_STATUS_NOT_ACCEPTED = "tcb-status-not-accepted"  # T11
+    ADVISORY_NOT_ACCEPTED = "advisory-not-accepted"  # T11
+    EVALUATION_TOO_OLD = "tcb-evaluation-too-old"  # T11
+    TCB_DATE_TOO_OLD = "tcb-date-too-old"  # T11
+    TD_DEBUG = "td-debug"  # T12
+    TD_ATTRIBUTES_UNKNOWN = "td-attributes-unknown"  # T12
+    TD_ALLOWS_TOO_MUCH = "td-attributes-allow-too-much"  # T12
+    TD_REQUIRES_TOO_LITTLE = "td-attributes-require-too-little"  # T12
+    XFAM_NOT_ACCEPTED = "xfam-not-accepted"  # T12
+    UNKNOWN_SERVICE_TD = "unknown-service-td"  # T13
+    UNKNOWN_DEVICES = "unknown-devices"  # T13
+    UNKNOWN_RTMRS = "unknown-rtmrs"  # T14
+    UNKNOWN_CONFIG_ID = "unknown-config-id"  # T14
+    UNKNOWN_OWNER = "unknown-owner"  # T14
+    UNKNOWN_OWNER_CONFIG = "unknown-owner-config"  # T14
+    UNKNOWN_SEAM_MODULE = "unknown-seam-module"  # T14
+
     # Binding
-    REPORT_DATA_MISMATCH = "report-data-mismatch"  # S18
+    REPORT_DATA_MISMATCH = "report-data-mismatch"  # S18, T15
     PLATFORM_MISMATCH = "platform-mismatch"
 
     # Statement

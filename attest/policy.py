@@ -15,7 +15,8 @@ from attest.canonical import write_canonical
 from attest.closed import read_record, write_record
 from attest.scalars import Text, Whole
 from attest.snp.policy import SnpPolicy
-from attest.statement import Digest, Variant
+from attest.statement import Digest, Platform, Variant
+from attest.tdx.policy import TdxPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +47,28 @@ class StatementPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a verifier demands of a guest, platform by platform, and of its statement."""
+    """What a verifier demands of a guest, platform by platform, and of its statement.
 
-    snp: SnpPolicy
+    Attributes:
+        snp: of SEV-SNP guests; None refuses them all.
+        tdx: of TDX guests; None refuses them all.
+        statement: of what any guest says of itself.
+    """
+
+    snp: SnpPolicy | None
+    tdx: TdxPolicy | None
     statement: StatementPolicy
     format: Literal["sealroom-policy/1"] = "sealroom-policy/1"
+
+    def __post_init__(self) -> None:
+        if not self.platforms:
+            raise ValueError("there is no platform, so nothing could be accepted")
+
+    @property
+    def platforms(self) -> frozenset[Platform]:
+        """The platforms whose guests may be accepted."""
+        found = {Platform.SEV_SNP: self.snp, Platform.TDX: self.tdx}
+        return frozenset(platform for platform, policy in found.items() if policy is not None)
 
 
 def read_policy(value: object) -> Policy:

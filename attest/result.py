@@ -14,6 +14,7 @@ from typing import Any, Self, TypeVar, final
 
 from attest.findings import Check
 from attest.statement import Platform, Statement
+from attest.tdx.tcb_info import TcbStatus
 
 
 class Notice(StrEnum):
@@ -24,6 +25,9 @@ class Notice(StrEnum):
     CHIP_KEY_MASKED = "chip-key-masked"
     CHIP_ID_MASKED = "chip-id-masked"
     CRL_NOT_GIVEN = "crl-not-given"
+    TCB_NOT_UP_TO_DATE = "tcb-not-up-to-date"
+    MODULE_UPDATED = "tdx-module-updated"
+    TRAILING_BYTES = "trailing-bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class VerifiedReport(_OnlyVerified):
         measurement: launch measurement of the guest.
         report_data: what the guest had the hardware vouch for.
         tcb: the platform's security versions that the key is derived from, for people.
+        tcb_status: Intel's rating of the platform; None for AMD's, which nobody rates.
+        advisories: Intel's advisories that apply to the platform, sorted.
         checks: every rule that held, with the value that it held for.
         notes: what was accepted and is worth knowing.
         expires: when the first of the certificates and lists used ends.
@@ -62,6 +68,8 @@ class VerifiedReport(_OnlyVerified):
     measurement: bytes
     report_data: bytes
     tcb: str
+    tcb_status: TcbStatus | None
+    advisories: tuple[str, ...]
     checks: tuple[Check, ...]
     notes: tuple[Note, ...]
     expires: datetime
@@ -115,6 +123,16 @@ class VerifiedGuest(_OnlyVerified):
     def tcb(self) -> str:
         """The platform's security versions, for people."""
         return self.report.tcb
+
+    @property
+    def tcb_status(self) -> TcbStatus | None:
+        """Intel's rating of the platform; None for AMD's, which nobody rates."""
+        return self.report.tcb_status
+
+    @property
+    def advisories(self) -> tuple[str, ...]:
+        """Intel's advisories that apply to the platform."""
+        return self.report.advisories
 
     @property
     def notes(self) -> tuple[Note, ...]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roots of trust: whom a verifier believes. Always an explicit argument of `attest.verify.verify`.
 
-`amd_roots` are the production roots pinned in this package. Any other roots, such as those of a
-mock platform, are just other roots: evidence that leads to them is worth nothing under the pinned
-ones, and the other way round.
+`amd_roots` and `intel_roots` are the production roots pinned in this package, `pinned_roots` both
+together. Any other roots, such as those of a mock platform, are just other roots: evidence that
+leads to them is worth nothing under the pinned ones, and the other way round.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from attest.scalars import Base64
 from attest.snp.amd_certificates import CERTIFICATES
 from attest.snp.product import ProductLine
 from attest.snp.roots import AmdRoot, load_root
+from attest.tdx.intel_certificate import ROOT
+from attest.tdx.roots import IntelRoot, load_intel_root
 from attest.x509 import CERTIFICATE_MAX_BYTES
 
 ROOTS_MAX = 8
@@ -31,6 +33,7 @@ class Roots:
     """The authorities that a verifier believes, platform by platform."""
 
     amd: tuple[AmdRoot, ...]
+    intel: tuple[IntelRoot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,13 @@ class _RootRecord:
     asvk: _Der | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _IntelRecord:
+    """How one Intel root is written in a trust file."""
+
+    intel: _Der
+
+
 @cache
 def amd_roots() -> Roots:
     """The pinned production roots of AMD: Milan, Genoa, Turin."""
@@ -53,16 +63,38 @@ def amd_roots() -> Roots:
     return Roots(amd=tuple(loaded))
 
 
+@cache
+def intel_roots() -> Roots:
+    """The pinned production root of Intel."""
+    return Roots(amd=(), intel=(load_intel_root(base64.b64decode(ROOT)),))
+
+
+@cache
+def pinned_roots() -> Roots:
+    """The pinned production roots of both."""
+    return Roots(amd=amd_roots().amd, intel=intel_roots().intel)
+
+
 def read_roots(value: object) -> Roots:
-    """Read roots from a list of mappings with ``line``, ``ark``, ``ask`` and ``asvk``.
+    """Read roots from a list of mappings.
+
+    AMD's have ``line``, ``ark``, ``ask`` and ``asvk``; Intel's have ``intel``.
 
     Raises:
         FormatError: another shape, or certificates that are not a root's.
     """
     if not isinstance(value, list) or not 1 <= len(value) <= ROOTS_MAX:
         raise FormatError("roots", None, f"wanted a list of 1 to {ROOTS_MAX} roots")
-    records = [read_record(_RootRecord, item, f"roots[{i}]") for i, item in enumerate(value)]
-    return Roots(amd=tuple(load_root(r.line, ark=r.ark, ask=r.ask, asvk=r.asvk) for r in records))
+    amd: list[AmdRoot] = []
+    intel: list[IntelRoot] = []
+    for index, item in enumerate(value):
+        what = f"roots[{index}]"
+        if isinstance(item, dict) and "intel" in item:
+            intel.append(load_intel_root(read_record(_IntelRecord, item, what).intel))
+        else:
+            r = read_record(_RootRecord, item, what)
+            amd.append(load_root(r.line, ark=r.ark, ask=r.ask, asvk=r.asvk))
+    return Roots(amd=tuple(amd), intel=tuple(intel))
 
 
 def write_roots(roots: Roots) -> list[dict[str, str]]:
@@ -77,4 +109,4 @@ def write_roots(roots: Roots) -> list[dict[str, str]]:
             )
         )
         for root in roots.amd
-    ]
+    ] + [write_record(_IntelRecord(intel=root.der)) for root in roots.intel]

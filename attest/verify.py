@@ -8,17 +8,22 @@ fetched and no clock is read: what is not an argument has no influence.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from attest.errors import FormatError
-from attest.evidence import Endorsements, Evidence, SnpEndorsements
-from attest.findings import Finding, Reason, Refused, Stage, apply, conclude
+from attest.evidence import Endorsements, Evidence, SnpEndorsements, TdxEndorsements
+from attest.findings import Finding, Reason, Refused, Stage, apply, conclude, words
 from attest.policy import Policy, policy_digest
-from attest.result import VerifiedGuest, conclude_verification
+from attest.result import VerifiedGuest, VerifiedReport, conclude_verification
 from attest.roots import Roots
 from attest.rules import BINDING_RULES, STATEMENT_RULES, Bound, Told
-from attest.snp.verify import Parsed, parse_all, verify_parsed
+from attest.snp import verify as snp_verify
 from attest.statement import Platform, Statement, parse_statement, report_data
+from attest.tdx import verify as tdx_verify
+
+VerifyRest = Callable[[], VerifiedReport]
 
 
 def verify(
@@ -35,8 +40,8 @@ def verify(
         Refused: the first stage that does not hold, with every finding of that stage.
         ValueError: ``now`` has no time zone.
     """
-    statement, parsed = _parse(evidence, endorsements)
-    report = verify_parsed(parsed, policy.snp, roots=roots.amd, now=now)
+    statement, verify_rest = _parse(evidence, endorsements, policy, roots, now)
+    report = verify_rest()
     bound = Bound(
         digest=report_data(evidence.statement),
         report_data=report.report_data,
@@ -56,25 +61,41 @@ def verify(
     )
 
 
-def _parse(evidence: Evidence, endorsements: Endorsements) -> tuple[Statement, Parsed]:
-    if evidence.platform is not Platform.SEV_SNP:
-        finding = Finding(Reason.UNSUPPORTED_PLATFORM, Platform.SEV_SNP, evidence.platform)
-        raise Refused(Stage.FORMAT, [finding])
-    if not isinstance(endorsements, SnpEndorsements):
-        got = type(endorsements).__name__
-        finding = Finding(Reason.ENDORSEMENTS_MISMATCH, SnpEndorsements.__name__, got)
-        raise Refused(Stage.FORMAT, [finding])
+def _parse(
+    evidence: Evidence, endorsements: Endorsements, policy: Policy, roots: Roots, now: datetime
+) -> tuple[Statement, VerifyRest]:
     findings: list[Finding] = []
     statement: Statement | None = None
-    parsed: Parsed | None = None
+    verify_rest: VerifyRest | None = None
     try:
         statement = parse_statement(evidence.statement)
     except FormatError as error:
         findings.append(Finding(Reason.MALFORMED_STATEMENT, "a statement", str(error)))
     try:
-        parsed = parse_all(evidence.report, endorsements)
+        verify_rest = _parse_report(evidence, endorsements, policy, roots, now)
     except Refused as refused:
         findings += refused.findings
-    if statement is None or parsed is None:
+    if statement is None or verify_rest is None:
         raise Refused(Stage.FORMAT, findings)
-    return statement, parsed
+    return statement, verify_rest
+
+
+def _parse_report(
+    evidence: Evidence, endorsements: Endorsements, policy: Policy, roots: Roots, now: datetime
+) -> VerifyRest:
+    """The format stage of the evidence's platform; what is returned goes through its others."""
+    platform, report = evidence.platform, evidence.report
+    if platform is Platform.SEV_SNP and policy.snp is not None:
+        if isinstance(endorsements, SnpEndorsements):
+            parsed = snp_verify.parse_all(report, endorsements)
+            return partial(snp_verify.verify_parsed, parsed, policy.snp, roots=roots.amd, now=now)
+    elif platform is Platform.TDX and policy.tdx is not None:
+        if isinstance(endorsements, TdxEndorsements):
+            read = tdx_verify.parse_all(report, endorsements.collateral, policy.tdx)
+            return partial(tdx_verify.verify_parsed, read, policy.tdx, roots=roots.intel, now=now)
+    else:
+        finding = Finding(Reason.UNSUPPORTED_PLATFORM, words(frozenset(policy.platforms)), platform)
+        raise Refused(Stage.FORMAT, [finding])
+    got = type(endorsements).__name__
+    finding = Finding(Reason.ENDORSEMENTS_MISMATCH, f"endorsements for {platform}", got)
+    raise Refused(Stage.FORMAT, [finding])

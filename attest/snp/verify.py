@@ -113,6 +113,8 @@ def verify_parsed(
         measurement=parsed.report.measurement,
         report_data=parsed.report.report_data,
         tcb=claims.reported.text,
+        tcb_status=None,
+        advisories=(),
         checks=checks,
         notes=tuple(_notes(claims, chain)),
         expires=chain.expires,

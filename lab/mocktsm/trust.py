@@ -69,7 +69,7 @@ def mock_policy(
         prompts=frozenset({prompts}),
         configurations=frozenset({configuration}),
     )
-    return Policy(snp=snp, statement=statement)
+    return Policy(snp=snp, tdx=None, statement=statement)
 
 
 def mock_policy_mapping(

@@ -19,6 +19,7 @@ from attest import Evidence, Refused, Roots, SnpEndorsements, VerifiedGuest, ver
 from attest.evidence import Endorsements
 from attest.policy import Policy
 from attest.snp.certificate import KeyKind
+from attest.snp.policy import SnpPolicy
 from attest.statement import (
     PRODUCT,
     Platform,
@@ -75,13 +76,20 @@ class Case:
             return refused
         raise AssertionError("nothing was refused")
 
+    @property
+    def snp_policy(self) -> SnpPolicy:
+        """The part of the policy for SEV-SNP."""
+        if self.policy.snp is None:
+            raise TypeError("not an SNP case")
+        return self.policy.snp
+
     def snp(self, **changes: Any) -> Case:
         """The same under another SNP policy."""
-        return replace(self, policy=replace(self.policy, snp=replace(self.policy.snp, **changes)))
+        return replace(self, policy=replace(self.policy, snp=replace(self.snp_policy, **changes)))
 
     def product(self, **changes: Any) -> Case:
         """The same under another policy for its product line."""
-        (product,) = self.policy.snp.products
+        (product,) = self.snp_policy.products
         return self.snp(products=(replace(product, **changes),))
 
     def stated(self, **changes: Any) -> Case:

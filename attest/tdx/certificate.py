@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The PCK certificate and the chain it comes in (Intel SGX PCK Certificate and CRL Profile §1.3).
+
+A quote carries exactly three certificates as PEM: PCK, the CA that issued it, root. The PCK's SGX
+extension says which platform the key belongs to and at which security versions it was certified.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+
+from attest.der import INTEGER, OCTET_STRING, SEQUENCE, DerReader, Element
+from attest.errors import FormatError
+from attest.tdx.roots import Holder, Role, parse_holder
+from attest.x509 import CERTIFICATE_MAX_BYTES
+
+CHAIN_MAX_BYTES = 12288
+SVN_COMPONENTS = 16
+
+_WHAT = "PCK certificate"
+_ENUMERATED = 0x0A
+_SGX = "1.2.840.113741.1.13.1"
+_PPID, _TCB, _PCEID, _FMSPC, _TYPE, _INSTANCE, _CONFIGURATION = (
+    f"{_SGX}.{number}" for number in range(1, 8)
+)
+_PCE_SVN, _CPU_SVN = f"{_TCB}.17", f"{_TCB}.18"
+
+# Which values an SGX extension holds: those of every PCK, and those of multi-package platforms.
+_ALWAYS = {
+    _PPID: OCTET_STRING,
+    _TCB: SEQUENCE,
+    _PCEID: OCTET_STRING,
+    _FMSPC: OCTET_STRING,
+    _TYPE: _ENUMERATED,
+}
+_PLATFORM = {_INSTANCE: OCTET_STRING, _CONFIGURATION: SEQUENCE}
+_TCB_VALUES = {
+    **{f"{_TCB}.{number}": INTEGER for number in range(1, SVN_COMPONENTS + 1)},
+    _PCE_SVN: INTEGER,
+    _CPU_SVN: OCTET_STRING,
+}
+_SIZES = {_PPID: 16, _PCEID: 2, _FMSPC: 6, _INSTANCE: 16, _CPU_SVN: 16}
+
+# O=Intel Corporation, L=Santa Clara, ST=CA, C=US: the end of every name of Intel's.
+_INTEL_NAME = bytes.fromhex(
+    "311a3018060355040a0c11496e74656c20436f72706f726174696f6e"
+    "3114301206035504070c0b53616e746120436c617261"
+    "310b300906035504080c024341"
+    "310b3009060355040613025553"
+)
+
+_PEM = re.compile(
+    rb"-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END CERTIFICATE-----\r?\n?"
+)
+
+
+def intel_name(common_name: str) -> bytes:
+    """The DER of Intel's distinguished name with this common name."""
+    text = common_name.encode("ascii")
+    attribute = b"\x06\x03\x55\x04\x03\x0c" + bytes([len(text)]) + text
+    rdn = b"\x30" + bytes([len(attribute)]) + attribute
+    body = b"\x31" + bytes([len(rdn)]) + rdn + _INTEL_NAME
+    return b"\x30" + bytes([len(body)]) + body
+
+
+PCK_NAME = intel_name("Intel SGX PCK Certificate")
+PCK_CA_NAMES = frozenset(
+    map(intel_name, ("Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA"))
+)
+TCB_SIGNER_NAME = intel_name("Intel SGX TCB Signing")
+
+
+@dataclass(frozen=True, slots=True)
+class Pck:
+    """A PCK certificate as parsed. Nobody has checked who signed it.
+
+    Attributes:
+        holder: the certificate proper and its key.
+        cpu_svns: security versions of the 16 components that the key is certified for.
+        pce_svn: security version of the provisioning certification enclave.
+        pce_id: which such enclave.
+        fmspc: family, model, stepping, platform type and custom SKU.
+    """
+
+    holder: Holder
+    cpu_svns: bytes
+    pce_svn: int
+    pce_id: bytes
+    fmspc: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PckChain:
+    """The three certificates of a quote; ``root`` is DER as sent, and is looked up, not read."""
+
+    pck: Pck
+    ca: Holder
+    root: bytes
+
+
+def parse_pck_chain(pem: bytes) -> PckChain:
+    """Read the certificates of a quote.
+
+    Raises:
+        FormatError: not exactly PCK, CA and root in Intel's form.
+    """
+    ders = parse_pem(pem.rstrip(b"\x00"), "PCK chain")
+    if len(ders) != 3:
+        raise FormatError("PCK chain", None, f"wanted 3 certificates, got {len(ders)}")
+    return PckChain(pck=parse_pck(ders[0]), ca=parse_pck_ca(ders[1]), root=ders[2])
+
+
+def parse_pck_ca(der: bytes) -> Holder:
+    """Read the certificate of one of the two CAs that issue PCK certificates.
+
+    Raises:
+        FormatError: not such a certificate.
+    """
+    return _named(parse_holder(der, Role.PCK_CA, "PCK CA"), PCK_CA_NAMES, "PCK CA")
+
+
+def parse_tcb_signer(der: bytes) -> Holder:
+    """Read the certificate of the key that signs TCB information.
+
+    Raises:
+        FormatError: not such a certificate.
+    """
+    what = "TCB signing certificate"
+    return _named(parse_holder(der, Role.END, what), frozenset({TCB_SIGNER_NAME}), what)
+
+
+def parse_pck(der: bytes) -> Pck:
+    """Read one PCK certificate.
+
+    Raises:
+        FormatError: a certificate in another form than Intel's.
+    """
+    holder = _named(parse_holder(der, Role.END, _WHAT), frozenset({PCK_NAME}), _WHAT)
+    extension = holder.certificate.extensions.get(_SGX)
+    if extension is None:
+        raise FormatError(_WHAT, None, "the SGX extension is missing")
+    with DerReader(_WHAT, extension.value) as reader, reader.enter() as pairs:
+        values = _values(pairs, _ALWAYS | _PLATFORM)
+    if values.keys() - _PLATFORM.keys() != _ALWAYS.keys():
+        raise FormatError(_WHAT, None, "the SGX extension is not complete")
+    with DerReader(_WHAT, values[_TCB].body, values[_TCB].offset) as pairs:
+        tcb = _values(pairs, _TCB_VALUES)
+    if tcb.keys() != _TCB_VALUES.keys():
+        raise FormatError(_WHAT, None, "the SGX extension's TCB is not complete")
+    svns = [_svn(tcb[f"{_TCB}.{n}"], 0xFF) for n in range(1, SVN_COMPONENTS + 1)]
+    return Pck(
+        holder=holder,
+        cpu_svns=bytes(svns),
+        pce_svn=_svn(tcb[_PCE_SVN], 0xFFFF),
+        pce_id=values[_PCEID].body,
+        fmspc=values[_FMSPC].body,
+    )
+
+
+def parse_pem(data: bytes, what: str) -> list[bytes]:
+    """Read certificates in PEM (RFC 7468) with nothing before, between or after them.
+
+    Raises:
+        FormatError: anything else, or over `CHAIN_MAX_BYTES`.
+    """
+    if len(data) > CHAIN_MAX_BYTES:
+        raise FormatError(what, CHAIN_MAX_BYTES, f"wanted at most {CHAIN_MAX_BYTES} bytes")
+    found: list[bytes] = []
+    at = 0
+    while at < len(data):
+        match = _PEM.match(data, at)
+        if match is None:
+            raise FormatError(what, at, "wanted a certificate in PEM")
+        text = match[1].replace(b"\r\n", b"").replace(b"\n", b"")
+        try:
+            der = base64.b64decode(text, validate=True)
+        except binascii.Error as error:
+            raise FormatError(what, at, "not base64") from error
+        if base64.b64encode(der) != text or len(der) > CERTIFICATE_MAX_BYTES:
+            raise FormatError(what, at, "not canonical base64, or too long")
+        found.append(der)
+        at = match.end()
+    return found
+
+
+def _named(holder: Holder, names: frozenset[bytes], what: str) -> Holder:
+    if holder.certificate.subject not in names:
+        raise FormatError(what, None, "its subject is not the one of its role")
+    return holder
+
+
+def _values(pairs: DerReader, tags: dict[str, int]) -> dict[str, Element]:
+    """Pairs of OID and value, each OID at most once."""
+    found: dict[str, Element] = {}
+    while pairs.left:
+        with pairs.enter() as pair:
+            oid = pair.oid()
+            if oid not in tags or oid in found:
+                raise pair.error(f"{oid} is unknown or stands twice")
+            value = pair.element(tags[oid])
+        if oid in _SIZES and len(value.body) != _SIZES[oid]:
+            raise FormatError(_WHAT, value.offset, f"{oid} has {len(value.body)} bytes")
+        found[oid] = value
+    return found
+
+
+def _svn(element: Element, most: int) -> int:
+    start = element.offset - (len(element.raw) - len(element.body))
+    with DerReader(_WHAT, element.raw, start) as reader:
+        number = reader.integer()
+        if number > most:
+            raise reader.error(f"wanted at most {most}, got {number}")
+    return number

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON that Intel signed or that collateral comes in: bounded, without a name that stands twice.
+
+Intel's signatures are over bytes in no canonical form, so a document is kept as it came and only
+read here. Members are taken by name and type; a member that nobody takes has no influence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, NoReturn
+
+from attest.errors import FormatError
+
+DEPTH_MAX = 8
+ITEMS_MAX = 256
+HEX_MAX_BYTES = 65536
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # also one that never ends
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
+
+class Members:
+    """The members of one JSON object, taken one by one.
+
+    Args:
+        what: the path to the object, for errors.
+        value: what `json` made of it.
+    """
+
+    def __init__(self, what: str, value: object) -> None:
+        if not isinstance(value, dict):
+            raise FormatError(what, None, f"wanted an object, got {type(value).__name__}")
+        self.what = what
+        self.value: dict[str, Any] = value
+
+    def error(self, name: str, problem: str) -> FormatError:
+        """An error about one member."""
+        return FormatError(f"{self.what}.{name}", None, problem)
+
+    def text(self, name: str) -> str:
+        """A string.
+
+        Raises:
+            FormatError: missing, or of another type; as all of these.
+        """
+        text: str = self._typed(name, str)
+        return text
+
+    def data(self, name: str) -> bytes:
+        """A string, in UTF-8: the bytes of a document within a document."""
+        try:
+            return self.text(name).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise self.error(name, "wanted Unicode") from error
+
+    def whole(self, name: str, most: int) -> int:
+        """An integer from 0 to ``most``."""
+        number: int = self._typed(name, int)
+        if not 0 <= number <= most:
+            raise self.error(name, f"wanted 0 to {most}")
+        return number
+
+    def hexadecimal(self, name: str, size: int | None = None) -> bytes:
+        """Bytes in hexadecimal of either case, which Intel changes from day to day."""
+        text = self.text(name)
+        if len(text) > 2 * HEX_MAX_BYTES or not _HEX.fullmatch(text):
+            raise self.error(name, "wanted hexadecimal")
+        if size is not None and len(text) != 2 * size:
+            raise self.error(name, f"wanted {size} bytes, got {len(text) / 2:g}")
+        return bytes.fromhex(text)
+
+    def moment(self, name: str) -> datetime:
+        """A time in UTC to the second."""
+        text = self.text(name)
+        if not _TIME.fullmatch(text):
+            raise self.error(name, "wanted a time like 2026-01-31T12:00:00Z")
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError as error:
+            raise self.error(name, "no such time") from error
+
+    def member(self, name: str) -> Members:
+        """An object."""
+        return Members(f"{self.what}.{name}", self._typed(name, dict))
+
+    def each(self, name: str) -> Iterator[Members]:
+        """The objects of a list; none when the list is missing."""
+        for index, item in enumerate(self.items(name)):
+            yield Members(f"{self.what}.{name}[{index}]", item)
+
+    def items(self, name: str) -> list[Any]:
+        """The items of a list; none when the list is missing."""
+        items = self._typed(name, list) if name in self.value else []
+        if len(items) > ITEMS_MAX:
+            raise self.error(name, f"wanted at most {ITEMS_MAX} items, got {len(items)}")
+        return items
+
+    def _typed(self, name: str, kind: type) -> Any:
+        value = self.value.get(name)
+        if type(value) is not kind:  # exactly: True is not an integer here
+            raise self.error(name, f"wanted {kind.__name__}, got {type(value).__name__}")
+        return value
+
+
+def read_json(data: bytes, what: str, most: int) -> Members:
+    """Read one JSON object of at most ``most`` bytes and `DEPTH_MAX` levels.
+
+    Raises:
+        FormatError: not an object in JSON, too long, too deep, or with a name that stands twice.
+    """
+    if len(data) > most:
+        raise FormatError(what, most, f"wanted at most {most} bytes, got {len(data)}")
+    try:
+        text = data.decode("utf-8")
+        _bound_depth(text)
+        value = json.loads(
+            text, object_pairs_hook=_pairs, parse_float=_refuse, parse_constant=_refuse
+        )
+    except ValueError as error:
+        raise FormatError(what, None, f"not the JSON wanted: {error}") from error
+    return Members(what, value)
+
+
+def _bound_depth(text: str) -> None:
+    depth = 0
+    for character in _STRING.sub("", text):
+        if character in "[{":
+            depth += 1
+            if depth > DEPTH_MAX:
+                raise ValueError(f"deeper than {DEPTH_MAX} levels")
+        elif character in "]}":
+            depth -= 1
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name stands twice")
+    return value
+
+
+def _refuse(number: str) -> NoReturn:
+    raise ValueError(f"not an integer: {number[:32]}")

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Intel's certificate authorities, and what each certificate of theirs must allow (rules T2, T3).
+
+A verifier believes the roots that it is given and nothing that came with evidence. Every root is
+checked when it is made, pinned or not. Intel's own is in `attest.tdx.intel_certificate`; a caller's
+are an explicit argument (`attest.roots.Roots`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
+)
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from attest.errors import FormatError
+from attest.x509 import Certificate, Crl, parse_certificate
+
+# SEQUENCE of ecdsa-with-SHA256 (RFC 5758 §3.2), which has no parameters.
+ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
+
+# Everything before the coordinates in a SubjectPublicKeyInfo for P-256 (RFC 5480 §2), uncompressed.
+SPKI_P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+POINT_BYTES = 64
+
+_BASIC_CONSTRAINTS = "2.5.29.19"
+_KEY_USAGE = "2.5.29.15"
+_SHA256 = ECDSA(SHA256())
+
+
+class Role(Enum):
+    """What a certificate is for: the DER of its basic constraints and of its key usage."""
+
+    ROOT = "30060101ff020101", "03020106"  # one authority below it; certificates and CRLs
+    PCK_CA = "30060101ff020100", "03020106"  # none below it
+    END = "3000", "030206c0"  # no authority; signatures
+
+
+def p256_key(point: bytes) -> EllipticCurvePublicKey:
+    """The public key with these coordinates, x and y.
+
+    Raises:
+        ValueError: not a point on P-256.
+    """
+    return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), b"\x04" + point)
+
+
+def verify_ecdsa(key: EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
+    """Whether ``signature``, r and s of 32 bytes each, big endian, is the key's over ``data``."""
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    try:
+        key.verify(encode_dss_signature(r, s), data, _SHA256)
+    except InvalidSignature:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A certificate of Intel's and the key in it."""
+
+    certificate: Certificate
+    key: EllipticCurvePublicKey
+
+    def signed(self, signed: Certificate | Crl) -> bool:
+        """Whether this one issued and signed ``signed``, over the bytes that came."""
+        if signed.issuer != self.certificate.subject or signed.algorithm != ECDSA_SHA256:
+            return False
+        try:
+            self.key.verify(signed.signature, signed.tbs, _SHA256)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class IntelRoot:
+    """A root of Intel's provisioning certification."""
+
+    holder: Holder
+
+    @property
+    def der(self) -> bytes:
+        """The certificate's bytes."""
+        return self.holder.certificate.der
+
+
+def parse_holder(der: bytes, role: Role, what: str) -> Holder:
+    """Read a certificate that may do what its role does, and nothing else.
+
+    Raises:
+        FormatError: not such a certificate, or its key is not on P-256.
+    """
+    certificate = parse_certificate(der, what)
+    constraints, usage = map(bytes.fromhex, role.value)
+    critical = {oid: e.value for oid, e in certificate.extensions.items() if e.critical}
+    if critical != {_BASIC_CONSTRAINTS: constraints, _KEY_USAGE: usage}:
+        raise FormatError(what, None, "its critical extensions are not those of its role")
+    point = certificate.spki.removeprefix(SPKI_P256)
+    try:
+        if len(point) != POINT_BYTES:
+            raise ValueError("not an uncompressed P-256 key")
+        key = p256_key(point)
+    except ValueError as error:
+        raise FormatError(what, None, "wanted an uncompressed point on P-256") from error
+    return Holder(certificate, key)
+
+
+def load_intel_root(der: bytes) -> IntelRoot:
+    """Make a root from its certificate.
+
+    Raises:
+        FormatError: not a root's certificate, or not signed by itself.
+    """
+    holder = parse_holder(der, Role.ROOT, "Intel root")
+    if not holder.signed(holder.certificate):
+        raise FormatError("Intel root", None, "not signed by itself")
+    return IntelRoot(holder)

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""TCB information and the quoting enclave's identity, as Intel publishes them (PCS API version 4).
+
+Both are lists of security levels, best first, each with Intel's rating of it. They are records
+of what a document says; who signed it is for `attest.tdx.chain`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from attest.tdx.certificate import SVN_COMPONENTS
+from attest.tdx.intel_json import Members, read_json
+
+DOCUMENT_MAX_BYTES = 65536
+ADVISORY_MAX_CHARACTERS = 64
+
+_MODULE_ID = re.compile(r"TDX_([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
+
+TCB_INFO_ID, TCB_INFO_VERSION = "TDX", 3
+QE_IDENTITY_ID, QE_IDENTITY_VERSION = "TD_QE", 2
+
+
+class TcbStatus(StrEnum):
+    """Intel's rating of a platform, in Intel's words; the last two are of a whole evaluation."""
+
+    UP_TO_DATE = "UpToDate"
+    SW_HARDENING_NEEDED = "SWHardeningNeeded"
+    CONFIGURATION_NEEDED = "ConfigurationNeeded"
+    CONFIGURATION_AND_SW_HARDENING_NEEDED = "ConfigurationAndSWHardeningNeeded"
+    OUT_OF_DATE = "OutOfDate"
+    OUT_OF_DATE_CONFIGURATION_NEEDED = "OutOfDateConfigurationNeeded"
+    REVOKED = "Revoked"
+    RELAUNCH_ADVISED = "TDRelaunchAdvised"
+    RELAUNCH_ADVISED_CONFIGURATION_NEEDED = "TDRelaunchAdvisedConfigurationNeeded"
+
+
+PLATFORM_STATUSES = frozenset(TcbStatus) - {
+    TcbStatus.RELAUNCH_ADVISED,
+    TcbStatus.RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
+}
+PART_STATUSES = frozenset({TcbStatus.UP_TO_DATE, TcbStatus.OUT_OF_DATE, TcbStatus.REVOKED})
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What Intel says of one level: status, date, and the advisories that apply to it."""
+
+    status: TcbStatus
+    date: datetime
+    advisories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformLevel:
+    """Lowest security versions of a platform, component by component, and their rating."""
+
+    sgx: bytes
+    tdx: bytes
+    pce_svn: int
+    rating: Rating
+
+
+@dataclass(frozen=True, slots=True)
+class PartLevel:
+    """Lowest security version of the TDX module or of the quoting enclave, and its rating."""
+
+    isvsvn: int
+    rating: Rating
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A TDX module: who signed it, with which attributes, and its levels."""
+
+    mrsigner: bytes
+    attributes: bytes
+    attributes_mask: bytes
+    levels: tuple[PartLevel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """When a document was issued and ends, and the number of the evaluation that it is from."""
+
+    issued: datetime
+    next_update: datetime
+    evaluation: int
+
+
+@dataclass(frozen=True, slots=True)
+class TcbInfo:
+    """TCB information of one FMSPC.
+
+    Attributes:
+        issue: of the document.
+        fmspc: the platforms that it is about.
+        pce_id: the provisioning certification enclave that it is about.
+        module: the TDX module of version 0, which has no levels of its own.
+        modules: those of later versions, by version.
+        levels: of the platform, best first.
+    """
+
+    issue: Issue
+    fmspc: bytes
+    pce_id: bytes
+    module: Module
+    modules: dict[int, Module]
+    levels: tuple[PlatformLevel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QeIdentity:
+    """What Intel's quoting enclave for TDX looks like, and its levels, best first."""
+
+    issue: Issue
+    miscselect: bytes
+    miscselect_mask: bytes
+    attributes: bytes
+    attributes_mask: bytes
+    mrsigner: bytes
+    isvprodid: int
+    levels: tuple[PartLevel, ...]
+
+
+def parse_tcb_info(data: bytes) -> TcbInfo:
+    """Read TCB information for TDX, version 3.
+
+    Raises:
+        FormatError: another document, or one that is not complete.
+    """
+    document = read_json(data, "TCB info", DOCUMENT_MAX_BYTES)
+    _identify(document, TCB_INFO_ID, TCB_INFO_VERSION)
+    if document.whole("tcbType", 0xFFFF) != 0:
+        raise document.error("tcbType", "wanted 0")
+    modules: dict[int, Module] = {}
+    for member in document.each("tdxModuleIdentities"):
+        version = _module_version(member)
+        if version in modules:
+            raise member.error("id", "stands twice")
+        modules[version] = _module(member, tuple(_part_levels(member)))
+    return TcbInfo(
+        issue=_issue(document),
+        fmspc=document.hexadecimal("fmspc", 6),
+        pce_id=document.hexadecimal("pceId", 2),
+        module=_module(document.member("tdxModule"), ()),
+        modules=modules,
+        levels=tuple(_platform_levels(document)),
+    )
+
+
+def parse_qe_identity(data: bytes) -> QeIdentity:
+    """Read the identity of the quoting enclave for TDX, version 2.
+
+    Raises:
+        FormatError: another document, or one that is not complete.
+    """
+    document = read_json(data, "QE identity", DOCUMENT_MAX_BYTES)
+    _identify(document, QE_IDENTITY_ID, QE_IDENTITY_VERSION)
+    return QeIdentity(
+        issue=_issue(document),
+        miscselect=document.hexadecimal("miscselect", 4),
+        miscselect_mask=document.hexadecimal("miscselectMask", 4),
+        attributes=document.hexadecimal("attributes", 16),
+        attributes_mask=document.hexadecimal("attributesMask", 16),
+        mrsigner=document.hexadecimal("mrsigner", 32),
+        isvprodid=document.whole("isvprodid", 0xFFFF),
+        levels=tuple(_part_levels(document)),
+    )
+
+
+def _identify(document: Members, name: str, version: int) -> None:
+    if (got := document.text("id")) != name:
+        raise document.error("id", f"wanted {name}, got {got[:16]!r}")
+    if (number := document.whole("version", 0xFFFF)) != version:
+        raise document.error("version", f"wanted {version}, got {number}")
+
+
+def _issue(document: Members) -> Issue:
+    return Issue(
+        issued=document.moment("issueDate"),
+        next_update=document.moment("nextUpdate"),
+        evaluation=document.whole("tcbEvaluationDataNumber", 2**31 - 1),
+    )
+
+
+def _module_version(member: Members) -> int:
+    """The number in an identity's name, such as "TDX_03"."""
+    match = _MODULE_ID.fullmatch(member.text("id"))
+    version = int(match[1], 16) if match else 0
+    if not version:
+        raise member.error("id", "wanted TDX_01 to TDX_FF")
+    return version
+
+
+def _module(member: Members, levels: tuple[PartLevel, ...]) -> Module:
+    return Module(
+        mrsigner=member.hexadecimal("mrsigner", 48),
+        attributes=member.hexadecimal("attributes", 8),
+        attributes_mask=member.hexadecimal("attributesMask", 8),
+        levels=levels,
+    )
+
+
+def _platform_levels(document: Members) -> Iterator[PlatformLevel]:
+    for level in document.each("tcbLevels"):
+        tcb = level.member("tcb")
+        yield PlatformLevel(
+            sgx=_svns(tcb, "sgxtcbcomponents"),
+            tdx=_svns(tcb, "tdxtcbcomponents"),
+            pce_svn=tcb.whole("pcesvn", 0xFFFF),
+            rating=_rating(level, PLATFORM_STATUSES),
+        )
+
+
+def _part_levels(document: Members) -> Iterator[PartLevel]:
+    for level in document.each("tcbLevels"):
+        isvsvn = level.member("tcb").whole("isvsvn", 0xFFFF)
+        yield PartLevel(isvsvn, _rating(level, PART_STATUSES))
+
+
+def _svns(tcb: Members, name: str) -> bytes:
+    svns = [component.whole("svn", 0xFF) for component in tcb.each(name)]
+    if len(svns) != SVN_COMPONENTS:
+        raise tcb.error(name, f"wanted {SVN_COMPONENTS} components, got {len(svns)}")
+    return bytes(svns)
+
+
+def _rating(level: Members, statuses: frozenset[TcbStatus]) -> Rating:
+    status = level.text("tcbStatus")
+    if status not in statuses:
+        raise level.error("tcbStatus", f"unknown status {status[:64]!r}")
+    advisories = level.items("advisoryIDs")
+    for advisory in advisories:
+        if not isinstance(advisory, str) or not 1 <= len(advisory) <= ADVISORY_MAX_CHARACTERS:
+            raise level.error("advisoryIDs", "wanted names of advisories")
+    return Rating(TcbStatus(status), level.moment("tcbDate"), tuple(advisories))
