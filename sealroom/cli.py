@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sealroom import __version__, cli_endorsements, cli_policy, cli_show, cli_types, cli_verify
+from sealroom.cli_measure import add_explain, add_measure
 from sealroom.cli_report import error_json, error_lines, printable
 from sealroom.cli_tasks import rewrite, summarize
 from sealroom.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, SealroomError, exit_code
@@ -29,6 +30,8 @@ _EVIDENCE_COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], No
     ("show", "print what any piece of evidence says, field by field", cli_show.add_options),
     ("policy", "write a policy, or say what one leaves open", cli_policy.add_options),
     ("endorsements", "fetch what a report is verified with", cli_endorsements.add_options),
+    ("measure", "say what a guest's report must show, offline", add_measure),
+    ("explain", "say why a measurement is not the expected one", add_explain),
 )
 
 EXIT_CODES_HELP = """\
@@ -37,7 +40,7 @@ exit codes:
     1  usage, or the trust file
    10  the evidence is malformed
    20  its certificate chain or its signature does not hold
-   30  it is not what the policy wants
+   30  it is not what the policy wants; for `explain`: the measurement is another one
    40  it is not in the log
    50  it is not bound to the key
    60  the relay or the guest cannot be reached

@@ -17,9 +17,9 @@ from typing import Annotated
 from attest.errors import FormatError, UnsupportedError
 from attest.ovmf import PAGE_BYTES
 from attest.scalars import Whole
-from attest.snp.launch.firmware import Firmware, Section, SectionType
+from attest.snp.launch.firmware import Firmware, SectionType
 from attest.snp.launch.kernel_hashes import Boot
-from attest.snp.launch.pages import PageType, extend, extend_blank, extend_normal
+from attest.snp.launch.pages import PageType, extend, extend_blank, extend_normal, page_info
 from attest.snp.launch.vmsa import RESET_VECTOR, VMSA_GPA, Vmm, vmsa_page
 
 VCPUS_MAX = 1024
@@ -41,6 +41,15 @@ FEATURES: dict[int, str] = {
     12: "IBS virtualisation",
     14: "VMSA register protection",
     15: "SMT protection",
+}
+
+
+_PAGE_TYPES: dict[SectionType, PageType] = {
+    SectionType.SEC_MEM: PageType.ZERO,
+    SectionType.SVSM_CAA: PageType.ZERO,
+    SectionType.KERNEL_HASHES: PageType.ZERO,  # where no hashes are put
+    SectionType.SECRETS: PageType.SECRETS,
+    SectionType.CPUID: PageType.CPUID,
 }
 
 
@@ -87,51 +96,41 @@ def launch_digest(launch: Launch) -> bytes:
 
 def vcpu_digests(launch: Launch) -> Iterator[bytes]:
     """The digest with 1, 2, 3, … vCPUs, up to what the firmware can start."""
-    digest = extend(memory_digest(launch), PageType.VMSA, VMSA_GPA, _vmsa(launch, RESET_VECTOR))
+    digest = extend(memory_digest(launch), _vmsa_info(launch, RESET_VECTOR))
     yield digest
     eip = launch.firmware.reset_eip
     if eip is None:
         return
-    contents = _vmsa(launch, eip)
+    info = _vmsa_info(launch, eip)
     for _ in range(1, VCPUS_MAX):
-        digest = extend(digest, PageType.VMSA, VMSA_GPA, contents)
+        digest = extend(digest, info)
         yield digest
 
 
 def memory_digest(launch: Launch) -> bytes:
     """The launch digest before the first VMSA: all that is in memory at the start."""
     digest = launch.firmware.digest
-    for section in launch.firmware.sections:
-        digest = _extend_section(digest, section, launch)
-    if launch.vmm is Vmm.EC2:  # which puts the CPUID pages last
-        for section in launch.firmware.sections:
-            if section.kind is SectionType.CPUID:
-                digest = extend(digest, PageType.CPUID, section.gpa)
+    # EC2 puts the CPUID pages last.
+    last = SectionType.CPUID if launch.vmm is Vmm.EC2 else None
+    for section in sorted(launch.firmware.sections, key=lambda section: section.kind is last):
+        if section.kind is SectionType.KERNEL_HASHES and launch.boot is not None:
+            offset = (launch.firmware.hashes_gpa or 0) % PAGE_BYTES
+            digest = extend_normal(digest, section.gpa, launch.boot.page(offset))
+        else:
+            page_type = _page_type(section.kind, launch.vmm)
+            digest = extend_blank(digest, page_type, section.gpa, section.size)
     return digest
 
 
-def _vmsa(launch: Launch, eip: int) -> bytes:
+def _page_type(kind: SectionType, vmm: Vmm) -> PageType:
+    if kind is SectionType.SEC_MEM and vmm is Vmm.GCE:
+        return PageType.UNMEASURED
+    return _PAGE_TYPES[kind]
+
+
+def _vmsa_info(launch: Launch, eip: int) -> bytes:
     page = vmsa_page(launch.vmm, eip=eip, cpu=launch.cpu, features=launch.features)
-    return hashlib.sha384(page).digest()
-
-
-def _extend_section(digest: bytes, section: Section, launch: Launch) -> bytes:
-    gpa, size = section.gpa, section.size
-    match section.kind:
-        case SectionType.SEC_MEM:
-            kind = PageType.UNMEASURED if launch.vmm is Vmm.GCE else PageType.ZERO
-            return extend_blank(digest, kind, gpa, size)
-        case SectionType.SVSM_CAA:
-            return extend_blank(digest, PageType.ZERO, gpa, size)
-        case SectionType.SECRETS:
-            return extend(digest, PageType.SECRETS, gpa)
-        case SectionType.CPUID:
-            return digest if launch.vmm is Vmm.EC2 else extend(digest, PageType.CPUID, gpa)
-        case SectionType.KERNEL_HASHES:
-            if launch.boot is None:
-                return extend_blank(digest, PageType.ZERO, gpa, size)
-            offset = (launch.firmware.hashes_gpa or 0) % PAGE_BYTES
-            return extend_normal(digest, gpa, launch.boot.page(offset))
+    return page_info(PageType.VMSA, VMSA_GPA, hashlib.sha384(page).digest())
 
 
 def _check_room(firmware: Firmware, boot: Boot) -> None:

@@ -16,9 +16,11 @@ from attest.ovmf import PAGE_BYTES
 DIGEST_BYTES = 48
 EMPTY = bytes(DIGEST_BYTES)
 
-# DIGEST_CUR, CONTENTS, LENGTH, PAGE_TYPE, IMI_PAGE, VMPL3..1_PERMS, reserved, GPA. All guests that
-# are modelled start without initial migration image and without rights for lower VMPLs.
-_PAGE_INFO = struct.Struct("<48s48sHB5xQ")
+# CONTENTS, LENGTH, PAGE_TYPE, IMI_PAGE, VMPL3..1_PERMS, reserved, GPA; DIGEST_CUR stands before
+# them. All guests that are modelled start without initial migration image and without rights for
+# lower VMPLs.
+_AFTER_DIGEST = struct.Struct("<48sHB5xQ")
+PAGE_INFO_BYTES = DIGEST_BYTES + _AFTER_DIGEST.size
 
 
 class PageType(IntEnum):
@@ -32,29 +34,32 @@ class PageType(IntEnum):
     CPUID = 6
 
 
-def extend(digest: bytes, page_type: PageType, gpa: int, contents: bytes = EMPTY) -> bytes:
-    """The launch digest after one page more.
+def page_info(page_type: PageType, gpa: int, contents: bytes = EMPTY) -> bytes:
+    """The PAGE_INFO of a page, without the digest that stands first in it.
 
     Args:
-        digest: the launch digest before it.
         page_type: its type.
         gpa: its guest physical address.
         contents: SHA-384 of the page, or zeros for a type whose content is not measured.
     """
-    info = _PAGE_INFO.pack(digest, contents, _PAGE_INFO.size, page_type, gpa)
-    return hashlib.sha384(info).digest()
+    return _AFTER_DIGEST.pack(contents, PAGE_INFO_BYTES, page_type, gpa)
+
+
+def extend(digest: bytes, info: bytes) -> bytes:
+    """The launch digest after one page more."""
+    return hashlib.sha384(digest + info).digest()
 
 
 def extend_normal(digest: bytes, gpa: int, data: bytes) -> bytes:
     """The launch digest after ``data``, whole pages, was put in as NORMAL pages from ``gpa`` on."""
     for start in range(0, len(data), PAGE_BYTES):
         page = hashlib.sha384(data[start : start + PAGE_BYTES]).digest()
-        digest = extend(digest, PageType.NORMAL, gpa + start, page)
+        digest = extend(digest, page_info(PageType.NORMAL, gpa + start, page))
     return digest
 
 
 def extend_blank(digest: bytes, page_type: PageType, gpa: int, size: int) -> bytes:
     """The launch digest after pages of a type whose content is not measured."""
     for start in range(0, size, PAGE_BYTES):
-        digest = extend(digest, page_type, gpa + start)
+        digest = extend(digest, page_info(page_type, gpa + start))
     return digest
