@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from attest.der import INTEGER, OCTET_STRING, SEQUENCE, DerReader, Element
 from attest.errors import FormatError
@@ -18,6 +19,7 @@ from attest.tdx.roots import Holder, Role, parse_holder
 from attest.x509 import CERTIFICATE_MAX_BYTES
 
 CHAIN_MAX_BYTES = 12288
+CHAINS_REMEMBERED = 64
 SVN_COMPONENTS = 16
 
 _WHAT = "PCK certificate"
@@ -78,7 +80,7 @@ class Pck:
     """A PCK certificate as parsed. Nobody has checked who signed it.
 
     Attributes:
-        holder: the certificate proper and its key.
+        holder: the certificate proper.
         cpu_svns: security versions of the 16 components that the key is certified for.
         pce_svn: security version of the provisioning certification enclave.
         pce_id: which such enclave.
@@ -101,8 +103,9 @@ class PckChain:
     root: bytes
 
 
+@lru_cache(maxsize=CHAINS_REMEMBERED)
 def parse_pck_chain(pem: bytes) -> PckChain:
-    """Read the certificates of a quote.
+    """Read the certificates of a quote; what some bytes gave is remembered.
 
     Raises:
         FormatError: not exactly PCK, CA and root in Intel's form.

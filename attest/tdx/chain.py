@@ -16,7 +16,7 @@ from datetime import datetime
 from attest.findings import Check, Finding, Reason, Refused, Rule, Stage, apply, conclude
 from attest.tdx.certificate import PckChain
 from attest.tdx.collateral import Collateral, Signed
-from attest.tdx.roots import Holder, IntelRoot, verify_ecdsa
+from attest.tdx.roots import Holder, IntelRoot
 from attest.tdx.tcb_info import Issue
 from attest.x509 import Certificate, Crl, common_name
 
@@ -76,7 +76,7 @@ class Parts:
         """Whether the PCK CRL's issuer is the PCK's: one name, one key, vouched for by the root."""
         issuer, ca = self.collateral.pck_crl_issuer.certificate, self.chain.ca.certificate
         return issuer.der == ca.der or (
-            (issuer.subject, issuer.spki) == (ca.subject, ca.spki) and self.root.signed(issuer)
+            (issuer.subject, issuer.spki) == (ca.subject, ca.spki) and self.root.issued(issuer)
         )
 
     @property
@@ -88,7 +88,7 @@ class Parts:
 
 
 def _signed(document: Signed) -> bool:
-    return verify_ecdsa(document.signer.key, document.signature, document.data)
+    return document.signer.signed(document.signature, document.data)
 
 
 def _latest(starts: Iterable[tuple[datetime, str]]) -> str:
@@ -105,14 +105,14 @@ CHAIN_RULES: tuple[Rule[datetime, Parts], ...] = (
     Rule(
         "T3",
         Reason.PCK_CA_SIGNATURE,
-        lambda now, c: c.root.signed(c.chain.ca.certificate),
+        lambda now, c: c.root.issued(c.chain.ca.certificate),
         lambda now, c: "a PCK CA signed by the root",
         lambda c: common_name(c.chain.ca.certificate.subject),
     ),
     Rule(
         "T3",
         Reason.PCK_SIGNATURE,
-        lambda now, c: c.chain.ca.signed(c.chain.pck.holder.certificate),
+        lambda now, c: c.chain.ca.issued(c.chain.pck.holder.certificate),
         lambda now, c: "a PCK signed by its CA",
         lambda c: f"serial 0x{c.chain.pck.holder.certificate.serial:x}",
     ),
@@ -133,7 +133,7 @@ CHAIN_RULES: tuple[Rule[datetime, Parts], ...] = (
     Rule(
         "T4",
         Reason.ROOT_CRL_SIGNATURE,
-        lambda now, c: c.root.signed(c.collateral.root_crl),
+        lambda now, c: c.root.issued(c.collateral.root_crl),
         lambda now, c: "a root CRL signed by the root",
         lambda c: common_name(c.collateral.root_crl.issuer),
     ),
@@ -147,7 +147,7 @@ CHAIN_RULES: tuple[Rule[datetime, Parts], ...] = (
     Rule(
         "T4",
         Reason.PCK_CRL_SIGNATURE,
-        lambda now, c: c.collateral.pck_crl_issuer.signed(c.collateral.pck_crl),
+        lambda now, c: c.collateral.pck_crl_issuer.issued(c.collateral.pck_crl),
         lambda now, c: "a PCK CRL signed by its issuer",
         lambda c: common_name(c.collateral.pck_crl.issuer),
     ),
@@ -178,7 +178,7 @@ CHAIN_RULES: tuple[Rule[datetime, Parts], ...] = (
     Rule(
         "T5",
         Reason.COLLATERAL_SIGNER,
-        lambda now, c: all(c.root.signed(x.certificate) for x in c.signers),
+        lambda now, c: all(c.root.issued(x.certificate) for x in c.signers),
         lambda now, c: "a signer that the root vouches for",
         lambda c: ", ".join(f"serial 0x{x.certificate.serial:x}" for x in c.signers),
     ),

@@ -9,6 +9,7 @@ is believed for its signature, which `attest.tdx.chain` checks.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from attest.errors import FormatError
 from attest.evidence import COLLATERAL_MAX_BYTES
@@ -33,6 +34,7 @@ MEMBERS = (
 UNREAD_MEMBER = "pck_certificate_chain"
 
 SIGNATURE_BYTES = 64
+COLLATERALS_REMEMBERED = 16
 
 _WHAT = "collateral"
 
@@ -71,8 +73,9 @@ class Collateral:
     roots: tuple[bytes, bytes, bytes]
 
 
+@lru_cache(maxsize=COLLATERALS_REMEMBERED)
 def parse_collateral(data: bytes) -> Collateral:
-    """Read one QuoteCollateralV3 object.
+    """Read one QuoteCollateralV3 object; what some bytes gave is remembered.
 
     Raises:
         FormatError: a member is missing, unknown, or not what it should be.

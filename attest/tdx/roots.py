@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -29,6 +30,9 @@ ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 # Everything before the coordinates in a SubjectPublicKeyInfo for P-256 (RFC 5480 §2), uncompressed.
 SPKI_P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 POINT_BYTES = 64
+
+# Entries, each of a certificate, list or document: at most 8 MiB.
+SIGNATURES_REMEMBERED = 128
 
 _BASIC_CONSTRAINTS = "2.5.29.19"
 _KEY_USAGE = "2.5.29.15"
@@ -54,30 +58,45 @@ def p256_key(point: bytes) -> EllipticCurvePublicKey:
 
 def verify_ecdsa(key: EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
     """Whether ``signature``, r and s of 32 bytes each, big endian, is the key's over ``data``."""
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     try:
-        key.verify(encode_dss_signature(r, s), data, _SHA256)
+        key.verify(_der(signature), data, _SHA256)
     except InvalidSignature:
         return False
     return True
 
 
+@lru_cache(maxsize=SIGNATURES_REMEMBERED)
+def _signed(spki: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether a DER signature holds: a function of bytes alone, so it may be remembered."""
+    try:
+        p256_key(spki.removeprefix(SPKI_P256)).verify(signature, data, _SHA256)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _der(signature: bytes) -> bytes:
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    return encode_dss_signature(r, s)
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A certificate of Intel's and the key in it."""
+    """A certificate of Intel's. Its key is known to be on P-256."""
 
     certificate: Certificate
-    key: EllipticCurvePublicKey
 
-    def signed(self, signed: Certificate | Crl) -> bool:
+    def issued(self, signed: Certificate | Crl) -> bool:
         """Whether this one issued and signed ``signed``, over the bytes that came."""
-        if signed.issuer != self.certificate.subject or signed.algorithm != ECDSA_SHA256:
-            return False
-        try:
-            self.key.verify(signed.signature, signed.tbs, _SHA256)
-        except InvalidSignature:
-            return False
-        return True
+        return (
+            signed.issuer == self.certificate.subject
+            and signed.algorithm == ECDSA_SHA256
+            and _signed(self.certificate.spki, signed.signature, signed.tbs)
+        )
+
+    def signed(self, signature: bytes, data: bytes) -> bool:
+        """Whether ``signature``, r and s of 32 bytes each, is this one's over ``data``."""
+        return _signed(self.certificate.spki, _der(signature), data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +126,10 @@ def parse_holder(der: bytes, role: Role, what: str) -> Holder:
     try:
         if len(point) != POINT_BYTES:
             raise ValueError("not an uncompressed P-256 key")
-        key = p256_key(point)
+        p256_key(point)
     except ValueError as error:
         raise FormatError(what, None, "wanted an uncompressed point on P-256") from error
-    return Holder(certificate, key)
+    return Holder(certificate)
 
 
 def load_intel_root(der: bytes) -> IntelRoot:
@@ -120,6 +139,6 @@ def load_intel_root(der: bytes) -> IntelRoot:
         FormatError: not a root's certificate, or not signed by itself.
     """
     holder = parse_holder(der, Role.ROOT, "Intel root")
-    if not holder.signed(holder.certificate):
+    if not holder.issued(holder.certificate):
         raise FormatError("Intel root", None, "not signed by itself")
     return IntelRoot(holder)

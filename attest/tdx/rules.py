@@ -46,7 +46,7 @@ SIGNATURE_RULES: tuple[Rule[Pck, Quote], ...] = (
     Rule(
         "T7",
         Reason.QE_REPORT_SIGNATURE,
-        lambda pck, q: verify_ecdsa(pck.holder.key, q.qe_signature, q.qe_report_bytes),
+        lambda pck, q: pck.holder.signed(q.qe_signature, q.qe_report_bytes),
         lambda pck, q: "a QE report signed by the PCK",
         lambda q: q.qe_report.mrenclave.hex(),
     ),

@@ -4,6 +4,10 @@
 It proves that a TDX module on a platform that Intel vouches for made this TD report, and that the
 policy accepts what the report and Intel's rating of the platform say. What the report's 64 bytes
 mean is for `attest.verify` to say.
+
+What parsing and checking a signature gave is remembered by the bytes it was given for, for a
+platform's certificates and collateral come with every quote of it. Whether they are in force is
+never remembered: every rule looks at the time it is given.
 """
 
 from __future__ import annotations

@@ -98,6 +98,7 @@ class PckValues:
     fmspc: bytes = bytes.fromhex("90c06f000000")
     ppid: bytes = b"\xaa" * 16
     instance: bytes | None = b"\xbb" * 16
+    configuration: tuple[bool, bool, bool] = (True, True, True)  # dynamic, cached keys, SMT
 
     @property
     def encoded(self) -> bytes:
@@ -112,7 +113,10 @@ class PckValues:
             pair(f"{_SGX}.5", element(_ENUMERATED, b"\x01")),
         ]
         if self.instance is not None:
-            flags = (pair(f"{_SGX}.7.{n}", element(BOOLEAN, b"\xff")) for n in (1, 2, 3))
+            flags = (
+                pair(f"{_SGX}.7.{n}", element(BOOLEAN, b"\xff" if flag else b"\x00"))
+                for n, flag in enumerate(self.configuration, 1)
+            )
             values.append(pair(f"{_SGX}.6", element(OCTET_STRING, self.instance)))
             values.append(pair(f"{_SGX}.7", sequence(*flags)))
         return sequence(*values)
