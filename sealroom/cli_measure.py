@@ -100,6 +100,15 @@ def add_explain(command: argparse.ArgumentParser) -> None:
         help="another such file, an evidence object, an SNP report, a TDX quote, "
         "or a launch digest in hexadecimal",
     )
+    command.add_argument(
+        "--try",
+        action="append",
+        default=[],
+        dest="others",
+        metavar="FILE",
+        help="like EXPECTED, of another build: its firmware, kernel, initrd and command line are "
+        "tried; may be given again",
+    )
     command.add_argument("--json", action="store_true", help="one JSON object on stdout")
     command.set_defaults(run=_explain)
 
@@ -162,13 +171,10 @@ def _plan_tdx(args: argparse.Namespace) -> Launch:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    try:
-        expected = read_measurement(read_input(args.expected, MEASUREMENT_MAX_BYTES))
-    except FormatError as error:
-        raise InputError(args.expected, "a file of `measure --json`", str(error)) from error
+    expected, *others = (_read_measurement(name) for name in (args.expected, *args.others))
     try:
         got = read_digest(args.got) or read_got(read_input(args.got, MEASUREMENT_MAX_BYTES))
-        hypotheses = explain(expected, got)
+        hypotheses = explain(expected, got, tuple(others))
     except FormatError as error:
         raise InputError(args.got, "a measurement, evidence or digest", str(error)) from error
     if args.json:
@@ -182,6 +188,13 @@ def _explain(args: argparse.Namespace) -> int:
         for line in _lines(expected, hypotheses):
             print(printable(line))
     return EXIT_DIFFERENT if hypotheses else EXIT_OK
+
+
+def _read_measurement(name: str) -> Launch:
+    try:
+        return read_measurement(read_input(name, MEASUREMENT_MAX_BYTES))
+    except FormatError as error:
+        raise InputError(name, "a file of `measure --json`", str(error)) from error
 
 
 def _lines(expected: Launch, hypotheses: tuple[Hypothesis, ...]) -> Iterator[str]:

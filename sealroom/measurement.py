@@ -104,8 +104,15 @@ def read_got(data: bytes) -> Launch | Values:
     return {str(name): getattr(body, name) for name in Register}
 
 
-def explain(expected: Launch, got: Launch | Values) -> tuple[Hypothesis, ...]:
+def explain(
+    expected: Launch, got: Launch | Values, others: tuple[Launch, ...] = ()
+) -> tuple[Hypothesis, ...]:
     """Why ``got`` is not what was expected; nothing when it measures the same.
+
+    Args:
+        expected: how the guest should have been launched.
+        got: how it was launched, or what was measured of it.
+        others: launches whose artefacts are tried, too.
 
     Raises:
         FormatError: they are of different platforms.
@@ -113,9 +120,11 @@ def explain(expected: Launch, got: Launch | Values) -> tuple[Hypothesis, ...]:
     if not isinstance(got, dict):
         return _compare(expected, got)
     if isinstance(expected, SnpLaunch) and LAUNCH_DIGEST in got:
-        return snp_explain.explain(expected, got[LAUNCH_DIGEST])
+        snp = tuple(other for other in others if isinstance(other, SnpLaunch))
+        return snp_explain.explain(expected, got[LAUNCH_DIGEST], snp)
     if isinstance(expected, TdxLaunch) and LAUNCH_DIGEST not in got:
-        return tdx_explain.explain(expected, {name: got[name] for name in Register})
+        tdx = tuple(other for other in others if isinstance(other, TdxLaunch))
+        return tdx_explain.explain(expected, {name: got[name] for name in Register}, tdx)
     raise _other_platform()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from attest.evidence import parse_evidence
+from attest.snp.launch import explain as snp_explain
 from sealroom import cli_measure
 from sealroom.cli import main
 from tests.attest import ovmf
@@ -25,6 +26,7 @@ UNREADABLE = 65
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a guest's files."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(snp_explain, "VCPUS_TRIED", 8)  # a search that ends soon
     files = {"snp.fd": ovmf.snp(), "tdx.fd": ovmf.tdx(), "kernel": pe.mint(), "initrd": b"initrd"}
     for name, data in files.items():
         Path(name).write_bytes(data)
@@ -233,6 +235,16 @@ def test_a_quote_is_explained_register_by_register(capsys: Capture) -> None:
     (hypothesis,) = read["hypotheses"]
     assert hypothesis["why"] == "it gives exactly this rtmr2"
     assert [change["name"] for change in hypothesis["changes"]] == ["command line"]
+
+
+def test_a_file_of_another_build_is_tried(capsys: Capture) -> None:
+    expected = keep("expected.json", snp(*MILAN), capsys)
+    Path("initrd").write_bytes(b"another")
+    other = keep("other.json", snp(*MILAN), capsys)
+    digest = json.loads(Path(other).read_text())["values"]["launch digest"]
+    command = ["explain", expected, digest, "--try", other, "--try", keep("t", tdx(), capsys)]
+    (hypothesis,) = told(command, capsys, DIFFERENT)["hypotheses"]
+    assert [change["name"] for change in hypothesis["changes"]] == ["initrd"]
 
 
 @pytest.mark.parametrize("swap", [False, True])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The launch digest of a guest: firmware pages, the pages it asks for, one VMSA for each vCPU.
 
-It is the MEASUREMENT of an attestation report (AMD 56860 §7.3). The policy of the guest, its host
-data and its ID block are in the report by themselves and not in the digest; its memory size, its
-devices and its ACPI tables are not measured at all.
+It is the MEASUREMENT of an attestation report (AMD 56860, ATTESTATION_REPORT). The guest's policy,
+its host data and the keys of its ID block are in the report by themselves and not in the digest;
+its memory size, its devices and its ACPI tables are not measured at all.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from attest.snp.launch.vmsa import RESET_VECTOR, VMSA_GPA, Vmm, vmsa_page
 VCPUS_MAX = 1024
 SNP_ACTIVE = 1 << 0
 
-# SEV_FEATURES (APM vol. 2, table B-4) that a host may set without further state in the VMSA.
+# Bits of SEV_FEATURES (AMD APM vol. 2, VMSA). vTOM is not among them: a guest that has it has an
+# address besides, in a field of the VMSA that is not modelled.
 FEATURES: dict[int, str] = {
     0: "SNP active",
-    1: "vTOM",
     2: "reflect #VC",
     3: "restricted injection",
     4: "alternate injection",

@@ -15,6 +15,7 @@ from itertools import groupby
 
 from attest.cmdline import near, quoted
 from attest.difference import Change, Hypothesis, Input, Proof
+from attest.errors import FormatError
 from attest.snp.launch.cpu import CPU_TYPES
 from attest.snp.launch.digest import FEATURES, Launch, launch_digest, vcpu_digests
 from attest.snp.launch.kernel_hashes import Boot
@@ -22,7 +23,7 @@ from attest.snp.launch.vmsa import RESET_VECTOR, Vmm, vmsa_page
 
 # More are tried only where the expected launch has more.
 VCPUS_TRIED = 256
-_VARIED = ("boot", "vmm", "cpu", "features")
+_VARIED = ("firmware", "boot", "vmm", "cpu", "features")
 
 NO_INITRD = hashlib.sha256(b"").digest()
 
@@ -63,14 +64,19 @@ def compare(expected: Launch, got: Launch) -> tuple[Change, ...]:
     return tuple(Change(*pair) for pair in pairs if pair[1] != pair[2])
 
 
-def explain(expected: Launch, got: bytes) -> tuple[Hypothesis, ...]:
+def explain(
+    expected: Launch, got: bytes, others: tuple[Launch, ...] = ()
+) -> tuple[Hypothesis, ...]:
     """Why the digest is ``got``; nothing when it is the expected one.
 
-    What reproduces it comes first, with the fewest changes first.
+    Args:
+        expected: how the guest should have been launched.
+        got: the digest that it has.
+        others: launches whose firmware, kernel, initrd and command line are tried, too.
     """
     if launch_digest(expected) == got:
         return ()
-    found = [compare(expected, launch) for launch in _search(expected, got)]
+    found = [compare(expected, launch) for launch in _search(expected, got, others)]
     if found:
         found.sort(key=len)
         return tuple(
@@ -85,14 +91,15 @@ def explain(expected: Launch, got: bytes) -> tuple[Hypothesis, ...]:
     )
 
 
-def _search(expected: Launch, got: bytes) -> list[Launch]:
+def _search(expected: Launch, got: bytes, others: tuple[Launch, ...]) -> list[Launch]:
     """The launches with this digest that need the fewest changes besides the number of vCPUs."""
     numbers = range(1, max(VCPUS_TRIED, expected.vcpus) + 1)
 
     def changes(launch: Launch) -> int:
         return sum(getattr(launch, name) != getattr(expected, name) for name in _VARIED)
 
-    for _, launches in groupby(sorted(_variants(expected), key=changes), key=changes):
+    variants = _variants(expected, others)
+    for _, launches in groupby(sorted(variants, key=changes), key=changes):
         found = [
             replace(launch, vcpus=vcpus)
             for launch in launches
@@ -104,25 +111,43 @@ def _search(expected: Launch, got: bytes) -> list[Launch]:
     return []
 
 
-def _variants(expected: Launch) -> Iterator[Launch]:
+def _variants(expected: Launch, others: tuple[Launch, ...]) -> Iterator[Launch]:
     """Launches that differ in what can be listed, but for the number of vCPUs."""
     bits = (expected.features ^ 1 << bit for bit in FEATURES if bit)
     features = dict.fromkeys((expected.features, 0x1, 0x21, *bits))
     cpus = dict.fromkeys((expected.cpu, *CPU_TYPES.values()))
-    for boot in _boots(expected.boot):
-        for vmm in dict.fromkeys((expected.vmm, *Vmm)):
+    for artefacts in _artefacts(expected, others):
+        for vmm in Vmm:
             for cpu in cpus if vmm is Vmm.QEMU else (expected.cpu,):
                 for bitmap in features:
-                    yield replace(expected, boot=boot, vmm=vmm, cpu=cpu, features=bitmap)
+                    yield replace(artefacts, vmm=vmm, cpu=cpu, features=bitmap)
 
 
-def _boots(boot: Boot | None) -> Iterator[Boot | None]:
+def _artefacts(expected: Launch, others: tuple[Launch, ...]) -> Iterator[Launch]:
+    """Launches with other firmware or another boot, as far as the firmware can do that."""
+    firmwares = dict.fromkeys(launch.firmware for launch in (expected, *others))
+    boots = dict.fromkeys(_boots(expected.boot, [other.boot for other in others]))
+    for firmware in firmwares:
+        for boot in boots:
+            try:
+                yield replace(expected, firmware=firmware, boot=boot)
+            except FormatError:
+                continue  # this firmware has no place for kernel hashes, or for several vCPUs
+
+
+def _boots(boot: Boot | None, others: list[Boot | None]) -> Iterator[Boot | None]:
     yield boot
-    if boot is not None:
-        yield None
-        yield replace(boot, initrd=NO_INITRD)
-        for cmdline in near(boot.cmdline):
-            yield replace(boot, cmdline=cmdline)
+    yield from others
+    if boot is None:
+        return
+    yield None
+    yield replace(boot, initrd=NO_INITRD)
+    for cmdline in near(boot.cmdline):
+        yield replace(boot, cmdline=cmdline)
+    for other in filter(None, others):
+        yield replace(boot, kernel=other.kernel)
+        yield replace(boot, initrd=other.initrd)
+        yield replace(boot, cmdline=other.cmdline)
 
 
 def _per_vcpu(launch: Launch) -> tuple[str, ...]:

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ID block, by which a guest's owner signs the launch digest that it may have.
 
-Specification: AMD 56860 §8.18.1, tables "ID Block" and "ID Authentication Information". The
-firmware refuses to finish a launch with another digest, and the report shows SHA-384 of the public
-keys, in AMD's own structure, as ID_KEY_DIGEST and AUTHOR_KEY_DIGEST. Keys never come here: whoever
-has one signs `IdBlock.write` and `write_public_key` with ECDSA over P-384 and SHA-384.
+Specification: AMD 56860, SNP_LAUNCH_FINISH, tables "ID Block" and "ID Authentication Information".
+The firmware refuses to finish a launch with another digest, and the report shows SHA-384 of the
+public keys, in AMD's own structure, as ID_KEY_DIGEST and AUTHOR_KEY_DIGEST. Private keys never come
+here: whoever has one signs `IdBlock.write` or `write_public_key` with ECDSA, P-384 and SHA-384.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 
 Everything but the checksum, the pointer to the signatures and the signatures themselves, in the
 order of edk2's `MeasurePeImageAndExtend`. Specification: Microsoft, "Windows Authenticode Portable
-Executable Signature Format"; TCG PC Client Platform Firmware Profile §10.2. An image on which two
+Executable Signature Format"; TCG PC Client Platform Firmware Profile. An image on which two
 readers of that text may differ is refused: sections with gaps or overlaps, and a length that the
 specification would pad and edk2 does not.
 """

@@ -4,8 +4,8 @@
 Its events depend on the guest's shape: memory, vCPUs, devices and QEMU's version are in the TD HOB
 and in the ACPI tables, which are therefore taken as they are. Only the event order of
 edk2-stable202502 is modelled; later firmware measures QEMU's boot menu, SMBIOS tables and more, and
-is refused by name. Specification: TCG PC Client Platform Firmware Profile §10.2.6 (variables), UEFI
-§3.1.3 (load options).
+is refused by name. Specifications: TCG PC Client Platform Firmware Profile (UEFI_VARIABLE_DATA) and
+UEFI (EFI_LOAD_OPTION).
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 """The events that make RTMR1 and RTMR2 when TDVF starts a kernel that QEMU hands over.
 
 A register starts as zeros; each event extends it to SHA-384 of the register and the event's digest.
-Specifications: Intel TDX Virtual Firmware Design Guide §8 (which PCR is which register); TCG PC
-Client Platform Firmware Profile §3.3.4; Linux, Documentation/arch/x86/boot.rst and the EFI stub of
-6.9 and later, which measures its own load options and the initrd.
+Specifications: Intel TDX Virtual Firmware Design Guide (which PCR is which register) and TCG PC
+Client Platform Firmware Profile; the EFI stub of Linux 6.9 and later measures its own load options
+and the initrd.
 """
 
 from __future__ import annotations

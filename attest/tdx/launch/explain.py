@@ -54,30 +54,38 @@ def compare(expected: Launch, got: Launch) -> tuple[Change, ...]:
     return tuple(Change(n, before[n], after[n]) for n in before if before[n] != after[n])
 
 
-def explain(expected: Launch, got: dict[Register, bytes]) -> tuple[Hypothesis, ...]:
+def explain(
+    expected: Launch, got: dict[Register, bytes], others: tuple[Launch, ...] = ()
+) -> tuple[Hypothesis, ...]:
     """Why the registers are ``got``; nothing when those that can be foreseen are as expected.
 
     Registers are explained one by one, in their order; each stands for itself.
+
+    Args:
+        expected: how the guest should have been launched.
+        got: the registers that it has.
+        others: launches whose firmware, kernel, initrd and command line are tried, too.
     """
     wanted = registers(expected)
     return tuple(
         hypothesis
         for register in wanted
         if got[register] != wanted[register]
-        for hypothesis in _explain_register(expected, register, got[register])
+        for hypothesis in _explain_register(expected, register, got[register], others)
     )
 
 
-def _explain_register(expected: Launch, register: Register, got: bytes) -> Iterator[Hypothesis]:
+def _explain_register(
+    expected: Launch, register: Register, got: bytes, others: tuple[Launch, ...]
+) -> Iterator[Hypothesis]:
     if got == _NOT_EXTENDED:
         change = Change(register, "extended", "zero")
         why = "nothing was measured into it: the guest has not booted so"
         yield Hypothesis(Proof.REPRODUCED, (change,), why)
         return
-    same = [launch for launch in _variants(expected) if registers(launch)[register] == got]
-    for launch in same:
-        why = f"it gives exactly this {register}"
-        yield Hypothesis(Proof.REPRODUCED, compare(expected, launch), why)
+    same = [launch for launch in _variants(expected, others) if registers(launch)[register] == got]
+    for changes in sorted({compare(expected, launch) for launch in same}, key=len):
+        yield Hypothesis(Proof.REPRODUCED, changes, f"it gives exactly this {register}")
     if not same:
         values = _values(expected)
         for name, why in _UNKNOWN[register]:
@@ -85,18 +93,22 @@ def _explain_register(expected: Launch, register: Register, got: bytes) -> Itera
             yield Hypothesis(Proof.POSSIBLE, (change,), f"{register}: {why}")
 
 
-def _variants(expected: Launch) -> Iterator[Launch]:
-    """Launches that differ in what can be listed, the fewest changes first."""
-    for order in PageOrder:
-        if order is not expected.order:
-            yield replace(expected, order=order)
-    cmdlines = (expected.cmdline, *near(expected.cmdline))
-    for cmdline in cmdlines:
-        for form in LoadOptions:
-            try:
-                yield replace(expected, cmdline=cmdline, load_options=form)
-            except FormatError:
-                continue  # a command line that is not modelled
+def _variants(expected: Launch, others: tuple[Launch, ...]) -> Iterator[Launch]:
+    """Launches that differ in what can be listed, in what makes up one register at a time."""
+    for firmware in dict.fromkeys(launch.firmware for launch in (expected, *others)):
+        for order in PageOrder:
+            yield replace(expected, firmware=firmware, order=order)
+    for other in others:
+        yield replace(expected, kernel=other.kernel)
+    initrds = dict.fromkeys(launch.initrd for launch in (expected, *others))
+    cmdlines = (expected.cmdline, *near(expected.cmdline), *(other.cmdline for other in others))
+    for initrd in initrds:
+        for cmdline in dict.fromkeys(cmdlines):
+            for form in LoadOptions:
+                try:
+                    yield replace(expected, initrd=initrd, cmdline=cmdline, load_options=form)
+                except FormatError:
+                    continue  # a command line that is not modelled
 
 
 def _stub_events(launch: Launch) -> tuple[Event, ...]:

@@ -128,8 +128,8 @@ def test_a_guest_without_snp_is_refused() -> None:
 
 
 def test_an_unknown_feature_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedError, match="bits 0x10800 are not modelled"):
-        replace(LAUNCH, features=0x10801)
+    with pytest.raises(UnsupportedError, match="bits 0x10802 are not modelled"):
+        replace(LAUNCH, features=0x10803)
 
 
 @pytest.mark.parametrize("name", ["without-hashes", "clean-example"])

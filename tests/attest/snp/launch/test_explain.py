@@ -109,3 +109,40 @@ def test_no_initrd_and_an_unknown_cpu_are_said_in_words() -> None:
     inputs = {item.name: item.value for item in measured_inputs(launch)}
     assert inputs["initrd"] == "none"
     assert inputs["vCPU type"] == "0x5 (not a type of QEMU)"
+
+
+OTHER_FIRMWARE = read_firmware(ovmf.snp((*ovmf.AMDSEV_SECTIONS, (0x820000, 0x1000, 1))))
+OTHER = replace(
+    LAUNCH, firmware=OTHER_FIRMWARE, boot=hash_boot(b"other kernel", b"other initrd", "other")
+)
+FROM_ANOTHER_BUILD = {
+    "firmware": replace(LAUNCH, firmware=OTHER_FIRMWARE),
+    "kernel": replace(LAUNCH, boot=hash_boot(b"other kernel", b"initrd", BOOT.cmdline)),
+    "initrd": replace(LAUNCH, boot=hash_boot(b"kernel", b"other initrd", BOOT.cmdline)),
+    "command line": replace(LAUNCH, boot=hash_boot(b"kernel", b"initrd", "other")),
+}
+
+
+@pytest.mark.parametrize("name", FROM_ANOTHER_BUILD)
+def test_an_artefact_of_another_build_is_found(name: str) -> None:
+    (found,) = explain(LAUNCH, launch_digest(FROM_ANOTHER_BUILD[name]), (OTHER,))
+    assert found.proof is Proof.REPRODUCED
+    assert [change.name for change in found.changes] == [name]
+
+
+def test_another_build_is_found_as_a_whole() -> None:
+    (found,) = explain(LAUNCH, launch_digest(replace(OTHER, vcpus=1)), (OTHER,))
+    assert [change.name for change in found.changes] == [
+        "vCPUs",
+        "firmware",
+        "command line",
+        "initrd",
+        "kernel",
+    ]
+
+
+def test_a_boot_is_not_tried_with_firmware_that_cannot_do_it() -> None:
+    firmware = read_firmware(ovmf.snp(ovmf.WITHOUT_HASHES, hashes_gpa=None))
+    other = replace(WITHOUT_KERNEL, firmware=firmware)
+    (found,) = explain(LAUNCH, launch_digest(other), (other,))
+    assert [change.name for change in found.changes] == ["kernel hashes", "firmware"]

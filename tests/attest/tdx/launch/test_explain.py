@@ -91,6 +91,18 @@ def test_what_cannot_be_tried_is_named(name: str) -> None:
     assert [(change.name, change.got) for change in possible.changes] == [(name, "")]
 
 
+@pytest.mark.parametrize("name", POSSIBLE)
+def test_an_artefact_of_another_build_is_found(name: str) -> None:
+    (found,) = explain(LAUNCH, got(POSSIBLE[name]), (POSSIBLE[name],))
+    assert found.proof is Proof.REPRODUCED
+
+
+def test_an_initrd_and_a_command_line_of_another_build_are_found() -> None:
+    other = replace(LAUNCH, initrd=b"i" * 48, cmdline="other")
+    (found,) = explain(LAUNCH, got(other), (other,))
+    assert [change.name for change in found.changes] == ["initrd", "command line"]
+
+
 def test_of_rtmr2_the_command_line_comes_before_the_initrd() -> None:
     found = explain(LAUNCH, got(replace(LAUNCH, initrd=b"i" * 48)))
     assert [hypothesis.changes[0].name for hypothesis in found] == ["command line", "initrd"]
