@@ -37,7 +37,7 @@ class Claims:
     @property
     def module(self) -> Module:
         """The TDX module as Intel describes it; that of version 0 stands in for an unknown one."""
-        return self.evaluation.module or self.tcb_info.module
+        return self.evaluation.launch.module or self.tcb_info.module
 
     @property
     def module_versions(self) -> str:

@@ -137,14 +137,14 @@ RULES: tuple[Rule[TdxPolicy, Claims], ...] = (
     Rule(
         "T7",
         Reason.QE_NOT_SUPPORTED,
-        lambda p, c: c.evaluation.qe is not None,
+        lambda p, c: c.evaluation.launch.qe is not None,
         lambda p, c: "a level of the QE identity",
         lambda c: f"ISVSVN {c.qe.isvsvn}",
     ),
     Rule(
         "T9",
         Reason.UNKNOWN_MODULE,
-        lambda p, c: c.evaluation.module is not None,
+        lambda p, c: all(rated.module is not None for rated in c.evaluation.both),
         lambda p, c: f"a version of {', '.join(map(str, sorted(c.tcb_info.modules))) or '0'}",
         lambda c: c.module_versions,
     ),
@@ -165,14 +165,14 @@ RULES: tuple[Rule[TdxPolicy, Claims], ...] = (
     Rule(
         "T10",
         Reason.MODULE_NOT_SUPPORTED,
-        lambda p, c: c.evaluation.module is None or c.evaluation.module_rated,
+        lambda p, c: all(x.module is None or x.module_rated for x in c.evaluation.both),
         lambda p, c: "a level of the TDX module's identity",
         lambda c: c.module_versions,
     ),
     Rule(
         "T10",
         Reason.TCB_NOT_SUPPORTED,
-        lambda p, c: c.evaluation.platform is not None,
+        lambda p, c: all(rated.platform is not None for rated in c.evaluation.both),
         lambda p, c: f"a level of TCB info {c.tcb_info.issue.evaluation}",
         lambda c: c.tcb,
     ),

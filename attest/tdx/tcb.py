@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intel's evaluation of a platform (Quote Verification Library, step 4.1.2.4.17; rules T7 to T10).
+"""Intel's evaluation of a platform (Quote Verification Library, step 4.1.2.5.2; rules T7 to T11).
 
 Three parts are looked up, each among its own levels, best first: the platform, the TDX module, the
-quoting enclave. The worst of them decides. A part without a level leaves no status at all.
+quoting enclave. The worst of them decides. A part without a level leaves no status at all. A quote
+that tells which module runs now is evaluated for it too (step 4.1.2.5.1.20).
 """
 
 from __future__ import annotations
@@ -41,21 +42,19 @@ _CONFIGURATION = frozenset(
 
 # The module's own versions stand first among the TDX components, and past version 0 of the module
 # its identity rates them instead.
-_MODULE_SVN, _MODULE_VERSION, _MODULE_COMPONENTS, _LATE_UPDATE = 0, 1, 2, 2
+_MODULE_SVN, _MODULE_VERSION, _MODULE_COMPONENTS = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What Intel's rating of the three parts comes to.
+class Rated:
+    """What Intel's rating of the three parts comes to, for one version of the TDX module.
 
     Attributes:
         platform: the platform's level, or None when it has none.
-        module: the TDX module's identity, or None when the version launched with, or the one that
-            has replaced it, has none.
+        module: the TDX module's identity, or None when its version has none.
         module_level: the module's level, or None; a module of version 0 has no levels to find.
         module_rated: whether the module has the level that it needs.
         qe: the quoting enclave's level, or None.
-        status: of all together, or None when a part has no level.
     """
 
     platform: PlatformLevel | None
@@ -63,7 +62,6 @@ class Evaluation:
     module_level: PartLevel | None
     module_rated: bool
     qe: PartLevel | None
-    status: TcbStatus | None
 
     @property
     def ratings(self) -> tuple[Rating, ...]:
@@ -72,14 +70,63 @@ class Evaluation:
         return tuple(level.rating for level in levels if level is not None)
 
     @property
+    def status(self) -> TcbStatus | None:
+        """Of all parts together, or None when one has no level."""
+        if self.platform is None or not self.module_rated or self.qe is None:
+            return None
+        status = self.platform.rating.status
+        for part in (self.module_level, self.qe):
+            if part is not None:
+                status = converge(status, part.rating.status)
+        return status
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The platform with the module that the TD was launched with, and with the one running now.
+
+    Attributes:
+        launch: at launch.
+        current: now, or None when the quote does not tell.
+    """
+
+    launch: Rated
+    current: Rated | None
+
+    @property
+    def both(self) -> tuple[Rated, ...]:
+        """What there is of the two."""
+        return (self.launch,) if self.current is None else (self.launch, self.current)
+
+    @property
+    def status(self) -> TcbStatus | None:
+        """The rating of the whole, or None when a part has no level.
+
+        A TD that was launched on an outdated platform which is no longer so need only be launched
+        again. What is revoked now is revoked, whatever it was.
+        """
+        statuses = [rated.status for rated in self.both]
+        if None in statuses:
+            return None
+        launch, current = statuses[0], statuses[-1]
+        if current is TcbStatus.REVOKED:
+            return current
+        if launch not in _OUT_OF_DATE or current not in _OUTDATED:
+            return launch
+        if _CONFIGURATION.isdisjoint({launch, current}):
+            return TcbStatus.RELAUNCH_ADVISED
+        return TcbStatus.RELAUNCH_ADVISED_CONFIGURATION_NEEDED
+
+    @property
     def date(self) -> datetime | None:
-        """The date of the oldest part's level."""
-        return min((rating.date for rating in self.ratings), default=None)
+        """The date of the oldest part's level at launch."""
+        return min((rating.date for rating in self.launch.ratings), default=None)
 
     @property
     def advisories(self) -> tuple[str, ...]:
-        """The advisories that apply to any part, sorted."""
-        return tuple(sorted({name for rating in self.ratings for name in rating.advisories}))
+        """The advisories that applied to any part at launch, sorted."""
+        found = {name for rating in self.launch.ratings for name in rating.advisories}
+        return tuple(sorted(found))
 
 
 def evaluate(
@@ -87,29 +134,11 @@ def evaluate(
 ) -> Evaluation:
     """Rate a platform by what Intel says of it."""
     certified = [level for level in tcb_info.levels if _certified(pck, level)]
-    version = body.tee_tcb_svn[_MODULE_VERSION]
-    first = _MODULE_COMPONENTS if version else 0
-    platform = next(
-        (x for x in certified if _covers(body.tee_tcb_svn[first:], x.tdx[first:])),
-        None,
-    )
-    module = tcb_info.modules.get(version) if version else tcb_info.module
-    module_level = _part_level(module.levels if module else (), body.tee_tcb_svn[_MODULE_SVN])
     qe = _part_level(qe_identity.levels, qe_report.isvsvn)
-    rated = not version or module_level is not None
-    status: TcbStatus | None = None
-    if platform is not None and module is not None and rated and qe is not None:
-        status = platform.rating.status
-        if module_level is not None:
-            status = converge(status, module_level.rating.status)
-            if module_level.rating.status is TcbStatus.OUT_OF_DATE:
-                own = certified[0].rating.status
-                status = _relaunch(tcb_info, body, own, status, qe.rating.status)
-        if status is None:
-            module = None
-        else:
-            status = converge(status, qe.rating.status)
-    return Evaluation(platform, module, module_level, rated, qe, status)
+    launch = _rate(tcb_info, certified, qe, body.tee_tcb_svn)
+    if not isinstance(body, TdReport15):
+        return Evaluation(launch, None)
+    return Evaluation(launch, _rate(tcb_info, certified, qe, body.tee_tcb_svn2))
 
 
 def converge(status: TcbStatus, part: TcbStatus) -> TcbStatus:
@@ -121,29 +150,15 @@ def converge(status: TcbStatus, part: TcbStatus) -> TcbStatus:
     return status
 
 
-def _relaunch(
-    tcb_info: TcbInfo, body: TdReport10, own: TcbStatus, status: TcbStatus, qe: TcbStatus
-) -> TcbStatus | None:
-    """The status, unless only the module is old and a newer one runs by now (4.1.2.4.17.4.3).
-
-    Then the TD need only be launched again. ``own`` is the platform's status without the TDX
-    components. None when the module that runs by now has no identity or no level.
-    """
-    wanted = own in _OUTDATED and status in _OUT_OF_DATE and qe is TcbStatus.UP_TO_DATE
-    if not wanted or not isinstance(body, TdReport15):
-        return status
-    current, latest = body.tee_tcb_svn2, tcb_info.levels[0].tdx
-    module = tcb_info.modules.get(current[_MODULE_VERSION])
-    floor = latest[_MODULE_SVN]
-    if current[_MODULE_VERSION]:
-        if module is None or not module.levels:
-            return None
-        floor = module.levels[0].isvsvn
-    if current[_MODULE_SVN] < floor or current[_LATE_UPDATE] < latest[_LATE_UPDATE]:
-        return status
-    if {own, status} & _CONFIGURATION:
-        return TcbStatus.RELAUNCH_ADVISED_CONFIGURATION_NEEDED
-    return TcbStatus.RELAUNCH_ADVISED
+def _rate(
+    tcb_info: TcbInfo, certified: list[PlatformLevel], qe: PartLevel | None, svns: bytes
+) -> Rated:
+    version = svns[_MODULE_VERSION]
+    first = _MODULE_COMPONENTS if version else 0
+    platform = next((x for x in certified if _covers(svns[first:], x.tdx[first:])), None)
+    module = tcb_info.modules.get(version) if version else tcb_info.module
+    level = _part_level(module.levels if module else (), svns[_MODULE_SVN])
+    return Rated(platform, module, level, not version or level is not None, qe)
 
 
 def _certified(pck: Pck, level: PlatformLevel) -> bool:

@@ -118,19 +118,19 @@ def test_a_strict_policy_accepts_what_is_up_to_date_and_in_order(bundle: Bundle)
 @EACH_BUNDLE
 def test_each_part_is_rated_as_by_intels_algorithm(bundle: Bundle) -> None:
     quote, collateral = parse_quote(bundle.quote), parse_collateral(bundle.collateral)
-    evaluation = evaluate(
+    launch = evaluate(
         collateral.tcb_info,
         collateral.qe_identity,
         parse_pck_chain(quote.pck_chain).pck,
         quote.body,
         quote.qe_report,
-    )
+    ).launch
     told: list[str] = []
-    if evaluation.platform is not None:
-        rating = evaluation.platform.rating
+    if launch.platform is not None:
+        rating = launch.platform.rating
         told.append(f"platform={rating.status}@{rating.date:%Y-%m-%d}")
-    for name, level in (("module", evaluation.module_level), ("qe", evaluation.qe)):
-        if level is not None and evaluation.platform is not None:
+    for name, level in (("module", launch.module_level), ("qe", launch.qe)):
+        if level is not None and launch.platform is not None:
             told.append(f"{name}={level.rating.status}")
     assert told == (bundle.expected["detail"] or [])
 

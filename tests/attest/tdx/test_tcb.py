@@ -225,15 +225,22 @@ OWN = module("TDX_01", level("OutOfDate", OLD_DATE, {"isvsvn": 4}))
         ({"body_type": 2}, OUT),  # it does not tell what runs by now
         ({"running": svn(5, 1, 3)}, OUT),  # not the latest module
         ({"running": svn(6, 1, 2)}, OUT),  # not the latest loader
+        ({"running": svn(6, 1, 1)}, Reason.TCB_NOT_SUPPORTED),
+        ({"running": svn(2, 1, 3)}, S.REVOKED),
+        ({"launched": svn(6, 1, 3), "running": svn(2, 1, 3)}, S.REVOKED),
+        ({"launched": svn(6, 1, 3), "running": svn(5, 1, 2)}, S.UP_TO_DATE),
         ({"running": svn(3, 3, 3)}, S.RELAUNCH_ADVISED),  # the latest of another version
-        ({"running": svn(2, 3, 3)}, OUT),
+        ({"running": svn(2, 3, 3)}, Reason.MODULE_NOT_SUPPORTED),
         ({"running": svn(5, 0, 3)}, S.RELAUNCH_ADVISED),  # version 0: by the platform's level
-        ({"running": svn(4, 0, 3)}, OUT),
+        ({"running": svn(4, 0, 3)}, Reason.TCB_NOT_SUPPORTED),
         ({"running": svn(6, 9, 3)}, Reason.UNKNOWN_MODULE),
-        ({"running": svn(6, 9, 3), "modules": [OWN, module("TDX_09")]}, Reason.UNKNOWN_MODULE),
+        (
+            {"running": svn(6, 9, 3), "modules": [OWN, module("TDX_09")]},
+            Reason.MODULE_NOT_SUPPORTED,
+        ),
         ({"qe_svn": 3}, OUT),  # the quoting enclave is old too
         ({"sgx": svn(9)}, OUT),  # the processor is old too
-        ({"launched": svn(11, 1, 2)}, OUT),  # the module is not old
+        ({"launched": svn(11, 1, 2)}, S.RELAUNCH_ADVISED),  # only the loader was old
     ],
 )
 def test_a_relaunch_is_advised_only_where_it_would_help(
