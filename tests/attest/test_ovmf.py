@@ -85,6 +85,12 @@ def test_an_entry_has_the_length_that_its_reader_wants() -> None:
         parsed.words(Entry.SEV_ES_RESET_BLOCK, 1)
 
 
+@pytest.mark.parametrize("offset", [0, 0x400, 2 * PAGE_BYTES - 16])
+def test_a_pointer_counts_from_the_end(offset: int) -> None:
+    parsed = parse_ovmf(ovmf.image(ovmf.pointer(ovmf.SEV_METADATA, offset)))
+    assert parsed.place(Entry.SEV_METADATA, 16) == offset
+
+
 @pytest.mark.parametrize("distance", [15, 2 * PAGE_BYTES + 1])
 def test_a_pointer_stays_in_the_image(distance: int) -> None:
     entry = ovmf.entry(ovmf.SEV_METADATA, struct.pack("<I", distance))
