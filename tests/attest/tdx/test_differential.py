@@ -6,8 +6,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
+import dcap_qvl as oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,8 +33,6 @@ from tests.attest.tdx.mint import (
     tcb_info,
 )
 from tests.attest.tdx.pki import root_certificate
-
-oracle: Any = pytest.importorskip("dcap_qvl", reason="dcap-qvl is not installed")
 
 Verdict = tuple[str, tuple[str, ...]]
 REFUSED: Verdict = ("refused", ())

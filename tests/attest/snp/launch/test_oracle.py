@@ -15,6 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sevsnpmeasure import guest as oracle
+from sevsnpmeasure import id_block, vcpu_types
+from sevsnpmeasure.sev_mode import SevMode
+from sevsnpmeasure.vmm_types import VMMType
 
 from attest.snp.launch.cpu import CPU_TYPES, signature
 from attest.snp.launch.digest import FEATURES, Launch, launch_digest
@@ -24,13 +28,9 @@ from attest.snp.launch.kernel_hashes import hash_boot
 from attest.snp.launch.vmsa import Vmm
 from tests.attest import ovmf
 
-oracle = pytest.importorskip("sevsnpmeasure.guest", reason="sev-snp-measure is not installed")
-id_block = pytest.importorskip("sevsnpmeasure.id_block")
-vcpu_types = pytest.importorskip("sevsnpmeasure.vcpu_types")
-MODE = pytest.importorskip("sevsnpmeasure.sev_mode").SevMode.SEV_SNP
-VMM = pytest.importorskip("sevsnpmeasure.vmm_types").VMMType
+MODE = SevMode.SEV_SNP
 
-VMMS = {Vmm.QEMU: VMM.QEMU, Vmm.EC2: VMM.ec2, Vmm.GCE: VMM.gce}
+VMMS = {Vmm.QEMU: VMMType.QEMU, Vmm.EC2: VMMType.ec2, Vmm.GCE: VMMType.gce}
 PAGES = st.integers(0, 0xFFFF).map(lambda page: page * ovmf.PAGE)
 SECTIONS = st.lists(
     st.one_of(
