@@ -13,8 +13,9 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check
 DONE   := $(VENV)/.done
-# Not run by `make test`: slow tests, foreign peers, real hardware. `.ci/run` runs the first two.
-QUICK  := not slow and not interop and not hardware
+# Not run by `make test`: slow tests, foreign peers, whole sweeps, real hardware. `.ci/run` runs the
+# first two.
+QUICK  := not slow and not interop and not sweep and not hardware
 
 .PHONY: help
 help: ## Print these targets
@@ -74,7 +75,7 @@ bench: dev model ## Measure what the room costs beside inference; raw JSON in be
 	@$(PY) -m bench $(BENCH_ARGS)
 
 # --- Check -----------------------------------------------------------------------------------------
-.PHONY: test check lint types imports cover fuzz interop fmt lock
+.PHONY: test check lint types imports cover fuzz sweep interop fmt lock
 test: dev model ## Run the quick tests (T=tests/wire for one room)
 	@$(PY) -m pytest -m "$(QUICK)" $(T)
 
@@ -96,6 +97,9 @@ cover: dev ## Run attest, wire and the contract tests; branch coverage of attest
 
 fuzz: dev ## Run the property tests with 5000 new cases each (T=tests/wire for one room)
 	@$(PY) -m pytest -m hypothesis --hypothesis-profile=explore --timeout=0 $(T)
+
+sweep: dev ## Change every single bit of real TDX evidence; about 17 minutes
+	@$(PY) -m pytest -m sweep $(T)
 
 interop: dev ## Run the tests against peers in JavaScript (needs node and npm)
 	@cd tests/interop && npm ci --ignore-scripts --no-audit --no-fund
