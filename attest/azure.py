@@ -161,6 +161,8 @@ def verify_hcl(
         measurement=report.measurement,
         report_data=report.report_data,
         tcb=report.tcb,
+        tcb_status=report.tcb_status,
+        advisories=report.advisories,
         checks=report.checks + bound,
         notes=report.notes,
         expires=report.expires,

@@ -2,8 +2,8 @@
 """What a policy leaves open: one row for each thing that it might have demanded and does not.
 
 A gap is no error: to accept the machines at hand, a policy may have to have some. It is said, with
-what is known about it, so that nobody accepts one unread. The rows are in `attest.snp.gaps` and,
-for the statement, in `attest.lint`.
+what is known about it, so that nobody accepts one unread. The rows are in `attest.snp.gaps`,
+`attest.tdx.gaps` and, for the statement, in `attest.lint`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Linting a policy: every gap of it, the platform's (`attest.snp.gaps`) and the statement's."""
+"""Linting a policy: every gap of it, those of the platforms it has and those of the statement."""
 
 from __future__ import annotations
 
 from attest.gaps import Gap, GapRule
 from attest.policy import Policy, StatementPolicy
 from attest.snp.gaps import snp_gaps
+from attest.snp.policy import SnpPolicy
 from attest.statement import Variant
+from attest.tdx.gaps import tdx_gaps
+from attest.tdx.policy import TdxPolicy
 
 KEY_LIFE_S = 3600
 
@@ -31,4 +34,11 @@ STATEMENT_RULES: tuple[GapRule[StatementPolicy], ...] = (
 def lint(policy: Policy) -> tuple[Gap, ...]:
     """Everything that the policy leaves open, in the order of the tables."""
     statement = (rule.gap for rule in STATEMENT_RULES if rule.is_open(policy.statement))
-    return (*snp_gaps(policy.snp), *statement)
+    return (*platform_gaps(policy.snp, policy.tdx), *statement)
+
+
+def platform_gaps(snp: SnpPolicy | None, tdx: TdxPolicy | None) -> tuple[Gap, ...]:
+    """What the parts for the platforms leave open; a part that is None refuses and has no gap."""
+    of_snp = () if snp is None else snp_gaps(snp)
+    of_tdx = () if tdx is None else tdx_gaps(tdx)
+    return (*of_snp, *of_tdx)

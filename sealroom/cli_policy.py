@@ -14,11 +14,10 @@ from attest.azure import HCL_MAX_BYTES, ReportType, parse_hcl
 from attest.evidence import EVIDENCE_MAX_BYTES, REPORT_MAX_BYTES, SnpEndorsements
 from attest.findings import Finding, Reason, Stage, apply
 from attest.gaps import Gap
-from attest.lint import lint
+from attest.lint import lint, platform_gaps
 from attest.policy import Policy
 from attest.roots import amd_roots
 from attest.snp.claims import Claims
-from attest.snp.gaps import snp_gaps
 from attest.snp.product import PRODUCTS, ProductLine
 from attest.snp.rules import RULES
 from attest.snp.verify import Parsed, parse_all
@@ -27,7 +26,7 @@ from sealroom import cli_types, policy_drafts, raw_forms
 from sealroom.cli_files import check_new, read_input, write_new
 from sealroom.cli_report import printable
 from sealroom.errors import EXIT_OK, NotTrusted
-from sealroom.policy_file import READERS, load_policy
+from sealroom.policy_file import load_policy
 from sealroom.policy_text import write_policy_text
 
 EXIT_GAPS = 1
@@ -90,7 +89,7 @@ def init(args: argparse.Namespace) -> int:
 def lint_file(args: argparse.Namespace) -> int:
     """Prints what the policy leaves open."""
     policy = load_policy(args.policy)
-    gaps = lint(policy) if isinstance(policy, Policy) else tuple(snp_gaps(policy.snp))
+    gaps = lint(policy) if isinstance(policy, Policy) else platform_gaps(policy.snp, policy.tdx)
     if args.json:
         print(json.dumps({"gaps": [asdict(gap) for gap in gaps]}, indent=2))
     else:
@@ -117,9 +116,9 @@ def _draft(args: argparse.Namespace) -> Iterator[str]:
         yield write_policy_text(policy_drafts.strict(lines), STRICT_TITLE).rstrip()
         return
     claims = Claims(parsed.report, parsed.vek, _line(parsed))
-    document = policy_drafts.pinned(claims, statement)
-    policy = READERS[document["format"]](document).snp
-    against = [f"{f.reason}: {f.got}" for f in apply(RULES, policy, claims).findings]
+    snp = policy_drafts.pinned_snp(claims)
+    document = policy_drafts.pinned(snp, statement)
+    against = [f"{f.reason}: {f.got}" for f in apply(RULES, snp, claims).findings]
     title = [*PINNED_TITLE, *(f"Refused whatever the policy says: {text}" for text in against)]
     yield write_policy_text(document, tuple(title)).rstrip()
 

@@ -97,6 +97,8 @@ def report_json(report: VerifiedReport, policy: bytes) -> Json:
         "platform": report.platform,
         "product_line": report.product_line,
         "tcb": report.tcb,
+        "tcb_status": report.tcb_status,
+        "advisories": list(report.advisories),
         "measurement": report.measurement.hex(),
         "report_data": report.report_data.hex(),
         "expires": _time(report.expires),
@@ -110,6 +112,8 @@ def report_lines(report: VerifiedReport, policy: bytes) -> Iterator[str]:
     """A verified report for people, with every check that held."""
     yield f"platform     {report.platform} on {report.product_line}"
     yield f"tcb          {report.tcb}"
+    if report.advisories:
+        yield f"advisories   {', '.join(report.advisories)}"
     yield f"measurement  {report.measurement.hex()}"
     yield f"report data  {report.report_data.hex()}"
     yield f"good until   {_time(report.expires)}"

@@ -13,10 +13,11 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from attest import FormatError, Refused, Roots, VerifiedGuest, amd_roots, parse_evidence
+from attest import FormatError, Refused, Roots, VerifiedGuest, parse_evidence
 from attest import verify as verify_guest
 from attest.evidence import EVIDENCE_MAX_BYTES
 from attest.policy import Policy
+from attest.roots import pinned_roots
 from sealroom import cli_types, raw_forms
 from sealroom.cli_files import read_input
 from sealroom.cli_report import (
@@ -63,7 +64,8 @@ def verify(args: argparse.Namespace) -> int:
     policy, roots = _trusted(args)
     now = args.at or wall_clock()
     if args.file is None:
-        report = raw_forms.judge(args, raw_forms.Criteria(snp=policy.snp, roots=roots, now=now))
+        by = raw_forms.Criteria(snp=policy.snp, tdx=policy.tdx, roots=roots, now=now)
+        report = raw_forms.judge(args, by)
         told, lines = report_json(report, digest(policy)), report_lines(report, digest(policy))
         _tell(args, "report", told, lines)
     else:
@@ -77,7 +79,7 @@ def _trusted(args: argparse.Namespace) -> tuple[Policy | ReportPolicy, Roots]:
         trust = Trust.load(args.trust)
         return trust.policy, trust.roots if args.roots is None else load_roots(args.roots)
     policy = load_policy(args.policy)
-    return policy, amd_roots() if args.roots is None else load_roots(args.roots)
+    return policy, pinned_roots() if args.roots is None else load_roots(args.roots)
 
 
 def _verify_object(

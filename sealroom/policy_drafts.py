@@ -66,6 +66,7 @@ def strict(lines: Iterable[ProductLine]) -> Document:
             "id_keys": ["00" * 48],
             "author_keys": ["00" * 48],
         },
+        "tdx": "none",
         "statement": {
             "products": [PRODUCT],
             "variants": ["production"],
@@ -77,15 +78,10 @@ def strict(lines: Iterable[ProductLine]) -> Document:
     }
 
 
-def pinned(claims: Claims, statement: Statement | None) -> Document:
-    """A policy that accepts exactly what this evidence claims of itself.
-
-    Raises:
-        InputError: no policy can accept it, for the host asked for the report.
-    """
-    snp = _pinned_snp(claims)
+def pinned(snp: SnpPolicy, statement: Statement | None) -> Document:
+    """A policy that demands this of the report, and exactly the statement if there is one."""
     if statement is None:
-        return _format_first(write_record(ReportPolicy(snp=snp)))
+        return _format_first(write_record(ReportPolicy(snp=snp, tdx=None)))
     told = StatementPolicy(
         products=frozenset({statement.product}),
         variants=frozenset({statement.variant}),
@@ -94,14 +90,19 @@ def pinned(claims: Claims, statement: Statement | None) -> Document:
         prompts=frozenset({statement.prompts}),
         configurations=frozenset({statement.configuration}),
     )
-    return _format_first(write_policy(Policy(snp=snp, statement=told)))
+    return _format_first(write_policy(Policy(snp=snp, tdx=None, statement=told)))
 
 
 def _format_first(document: Document) -> Document:
     return {"format": document["format"]} | document
 
 
-def _pinned_snp(claims: Claims) -> SnpPolicy:
+def pinned_snp(claims: Claims) -> SnpPolicy:
+    """What accepts exactly the report and certificate that claim this.
+
+    Raises:
+        InputError: no policy can accept them, for the host asked for the report.
+    """
     report, vek = claims.report, claims.vek
     if report.vmpl == VMPL_HOST:
         raise InputError("report", "one requested by the guest", "one requested by the host")

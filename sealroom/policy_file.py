@@ -18,6 +18,7 @@ from attest.closed import read_record, write_record
 from attest.policy import Policy, policy_digest
 from attest.roots import read_roots
 from attest.snp.policy import SnpPolicy
+from attest.tdx.policy import TdxPolicy
 from sealroom.cli_files import read_input
 from sealroom.errors import TrustFileError
 from sealroom.trust import FORMAT as TRUST_FORMAT
@@ -31,10 +32,15 @@ REPORT_POLICY_FORMAT = "sealroom-report-policy/1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportPolicy:
-    """What is demanded of a hardware report alone."""
+    """What is demanded of a hardware report alone, platform by platform; None refuses them all."""
 
-    snp: SnpPolicy
+    snp: SnpPolicy | None
+    tdx: TdxPolicy | None
     format: Literal["sealroom-report-policy/1"] = "sealroom-report-policy/1"
+
+    def __post_init__(self) -> None:
+        if self.snp is None and self.tdx is None:
+            raise ValueError("there is no platform, so nothing could be accepted")
 
 
 def read_report_policy(value: object) -> ReportPolicy:
@@ -90,7 +96,9 @@ def load_roots(name: str) -> Roots:
     try:
         return read_roots(_load(read_input(name, DOCUMENT_MAX_BYTES), name))
     except FormatError as error:
-        raise TrustFileError(name, "a list of {line, ark, ask, asvk}", str(error)) from error
+        raise TrustFileError(
+            name, "a list of {line, ark, ask, asvk} or {intel}", str(error)
+        ) from error
 
 
 def _load(data: bytes, name: str) -> Node:

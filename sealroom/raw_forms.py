@@ -19,6 +19,9 @@ from attest.result import VerifiedReport
 from attest.snp.policy import SnpPolicy
 from attest.snp.verify import verify_report
 from attest.statement import Platform
+from attest.tdx.policy import TdxPolicy
+from attest.tdx.quote import QUOTE_MAX_BYTES
+from attest.tdx.verify import verify_quote
 from attest.x509 import CRL_MAX_BYTES, Certificate, common_name, parse_certificate
 from sealroom.cli_files import read_input
 from sealroom.errors import NotTrusted
@@ -29,11 +32,32 @@ _BASIC_CONSTRAINTS = "2.5.29.19"  # in every certificate of an authority, and in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Criteria:
-    """What a form is judged by."""
+    """What a form is judged by; a platform that has no policy is refused by name."""
 
-    snp: SnpPolicy
+    snp: SnpPolicy | None
+    tdx: TdxPolicy | None
     roots: Roots
     now: datetime
+
+    def for_snp(self) -> SnpPolicy:
+        """What is demanded of SEV-SNP.
+
+        Raises:
+            Refused: nothing, so that no report of it is accepted.
+        """
+        if self.snp is None:
+            raise _unsupported(Platform.TDX, Platform.SEV_SNP)
+        return self.snp
+
+    def for_tdx(self) -> TdxPolicy:
+        """What is demanded of TDX.
+
+        Raises:
+            Refused: nothing, so that no quote of it is accepted.
+        """
+        if self.tdx is None:
+            raise _unsupported(Platform.SEV_SNP, Platform.TDX)
+        return self.tdx
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +153,26 @@ def _ders(roots: Roots) -> set[bytes]:
 
 def _snp(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
     report = read_input(args.report, REPORT_MAX_BYTES)
+    policy = by.for_snp()
     endorsements = read_endorsements(args, by.roots)
-    return verify_report(report, endorsements, by.snp, roots=by.roots.amd, now=by.now)
+    return verify_report(report, endorsements, policy, roots=by.roots.amd, now=by.now)
 
 
 def _hcl(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
     data = read_input(args.hcl, HCL_MAX_BYTES)
+    policy = by.for_snp()
     endorsements = read_endorsements(args, by.roots)
-    return verify_hcl(data, endorsements, by.snp, roots=by.roots.amd, now=by.now)
+    return verify_hcl(data, endorsements, policy, roots=by.roots.amd, now=by.now)
 
 
-def _tdx(args: argparse.Namespace, _by: Criteria) -> VerifiedReport:
-    read_input(args.quote, REPORT_MAX_BYTES)
-    read_input(args.collateral, COLLATERAL_MAX_BYTES)
-    finding = Finding(Reason.UNSUPPORTED_PLATFORM, Platform.SEV_SNP, Platform.TDX)
-    raise Refused(Stage.FORMAT, [finding])
+def _tdx(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
+    quote = read_input(args.quote, QUOTE_MAX_BYTES)
+    collateral = read_input(args.collateral, COLLATERAL_MAX_BYTES)
+    return verify_quote(quote, collateral, by.for_tdx(), roots=by.roots.intel, now=by.now)
+
+
+def _unsupported(wanted: Platform, got: Platform) -> Refused:
+    return Refused(Stage.FORMAT, [Finding(Reason.UNSUPPORTED_PLATFORM, wanted, got)])
 
 
 FORMS: dict[str, Form] = {

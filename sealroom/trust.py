@@ -5,7 +5,7 @@ YAML in the one strict spelling of `wire.yamldoc`, closed schema, every field re
 
     format: sealroom-trust/1
     relay: https://relay.example
-    roots: amd                 # the pinned roots of AMD; or a list of {line, ark, ask, asvk}
+    roots: pinned              # of AMD and Intel; or a list of {line, ark, ask, asvk} and {intel}
     policy: {…}                # a policy of `attest`, written out
 
 There is no line that switches a check off: a policy names what it accepts (design §5).
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from attest import FormatError, Roots, amd_roots, read_policy
+from attest import FormatError, Roots, read_policy
 from attest.policy import Policy
-from attest.roots import read_roots
+from attest.roots import pinned_roots, read_roots
 from sealroom.errors import TrustFileError
 from sealroom.relay import check_relay
 from wire import errors as wire_errors
@@ -28,7 +28,7 @@ from wire.yamldoc import load_yaml
 
 FORMAT = "sealroom-trust/1"
 TRUST_MAX_BYTES = 256 * 1024
-PINNED_ROOTS = "amd"
+PINNED_ROOTS = "pinned"
 _KEYS = ("format", "relay", "roots", "policy")
 
 
@@ -90,7 +90,7 @@ def _relay(value: object, where: str) -> str:
 
 def _roots(value: object, where: str) -> Roots:
     if value == PINNED_ROOTS:
-        return amd_roots()
+        return pinned_roots()
     try:
         return read_roots(value)
     except FormatError as error:

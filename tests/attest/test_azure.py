@@ -69,9 +69,11 @@ GOOD = wrap(MOCK.report(claims_report_data(CLAIMS)), CLAIMS)
 
 def mock_snp_policy() -> SnpPolicy:
     digest = bytes(32)
-    return mock_policy(
+    policy = mock_policy(
         platform=MOCK, model=digest, prompts=digest, configuration=digest, max_life_s=60
-    ).snp
+    )
+    assert policy.snp is not None
+    return policy.snp
 
 
 def verify_mock(data: bytes) -> VerifiedReport:

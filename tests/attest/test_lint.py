@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -34,6 +35,9 @@ from attest.snp.policy import (
 )
 from attest.snp.product import PRODUCTS, Component, ProductLine, line_of
 from attest.statement import PRODUCT, Variant
+from attest.tdx.gaps import RULES as TDX_RULES
+from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
+from attest.tdx.tcb_info import TcbStatus
 
 DIGEST = frozenset({bytes(32)})
 
@@ -54,28 +58,49 @@ def product(line: ProductLine) -> ProductPolicy:
     )
 
 
+SNP = SnpPolicy(
+    versions=frozenset({5}),
+    keys=frozenset({KeyKind.VCEK}),
+    csp_ids=frozenset(),
+    masked_chip_id=False,
+    require_crl=True,
+    products=(product(ProductLine.GENOA),),
+    vmpls=frozenset({0}),
+    abi=AbiFloor(major=1, minor=55),
+    guest_allows=frozenset(),
+    guest_requires=frozenset(Requirement),
+    platform_has=frozenset({PlatformBit.ALIAS_CHECK, PlatformBit.IOMMU_WRITE_SAFE}),
+    platform_lacks=frozenset({PlatformBit.SMT}),
+    guest_svn=0,
+    measurements=frozenset({bytes(48)}),
+    host_data=DIGEST,
+    family_ids=frozenset({bytes(16)}),
+    image_ids=frozenset({bytes(16)}),
+    id_keys=frozenset({bytes(48)}),
+    author_keys=frozenset({bytes(48)}),
+)
+TDX = TdxPolicy(
+    versions=frozenset({4}),
+    body_types=frozenset({2}),
+    trailing_bytes=False,
+    statuses=frozenset({TcbStatus.UP_TO_DATE}),
+    advisories=frozenset(),
+    evaluation=17,
+    tcb_date=datetime(2024, 3, 13, tzinfo=UTC),
+    td_allows=frozenset({TdAttribute.PKS}),
+    td_requires=frozenset({TdAttribute.SEPT_VE_DISABLE}),
+    xfam=bytes(8),
+    service_tds=frozenset(),
+    devices=frozenset(),
+    images=(TdImage(**dict.fromkeys(TdImage.__dataclass_fields__, bytes(48))),),
+    config_ids=frozenset({bytes(48)}),
+    owners=frozenset({bytes(48)}),
+    owner_configs=frozenset({bytes(48)}),
+    seam_modules=None,
+)
 CLOSED = Policy(
-    snp=SnpPolicy(
-        versions=frozenset({5}),
-        keys=frozenset({KeyKind.VCEK}),
-        csp_ids=frozenset(),
-        masked_chip_id=False,
-        require_crl=True,
-        products=(product(ProductLine.GENOA),),
-        vmpls=frozenset({0}),
-        abi=AbiFloor(major=1, minor=55),
-        guest_allows=frozenset(),
-        guest_requires=frozenset(Requirement),
-        platform_has=frozenset({PlatformBit.ALIAS_CHECK, PlatformBit.IOMMU_WRITE_SAFE}),
-        platform_lacks=frozenset({PlatformBit.SMT}),
-        guest_svn=0,
-        measurements=frozenset({bytes(48)}),
-        host_data=DIGEST,
-        family_ids=frozenset({bytes(16)}),
-        image_ids=frozenset({bytes(16)}),
-        id_keys=frozenset({bytes(48)}),
-        author_keys=frozenset({bytes(48)}),
-    ),
+    snp=SNP,
+    tdx=TDX,
     statement=StatementPolicy(
         products=frozenset({PRODUCT}),
         variants=frozenset({Variant.PRODUCTION}),
@@ -88,7 +113,11 @@ CLOSED = Policy(
 
 
 def snp(**changes: object) -> Callable[[], Policy]:
-    return lambda: replace(CLOSED, snp=replace(CLOSED.snp, **changes))  # type: ignore[arg-type]  # by name
+    return lambda: replace(CLOSED, snp=replace(SNP, **changes))  # type: ignore[arg-type]  # by name
+
+
+def tdx(**changes: object) -> Callable[[], Policy]:
+    return lambda: replace(CLOSED, tdx=replace(TDX, **changes))  # type: ignore[arg-type]  # by name
 
 
 def statement(**changes: object) -> Callable[[], Policy]:
@@ -114,6 +143,12 @@ OPENED: dict[str, Callable[[], Policy]] = {
     "vlek": snp(keys=frozenset(KeyKind), csp_ids=frozenset({"CN=cloud"})),
     "masked-chip": snp(masked_chip_id=True),
     "vmpl": snp(vmpls=frozenset({0, 1})),
+    "tdx-status": tdx(statuses=frozenset({TcbStatus.UP_TO_DATE, TcbStatus.SW_HARDENING_NEEDED})),
+    "tdx-advisory": tdx(advisories=frozenset({"INTEL-SA-00828"})),
+    "tdx-trailing-bytes": tdx(trailing_bytes=True),
+    "tdx-migratable": tdx(td_allows=frozenset({TdAttribute.MIGRATABLE})),
+    "tdx-perfmon": tdx(td_allows=frozenset({TdAttribute.PERFMON})),
+    "tdx-sept-ve": tdx(td_requires=frozenset()),
     "not-production": statement(variants=frozenset({Variant.PRODUCTION, Variant.MOCK})),
     "key-life": statement(life_s=3601),
 }
@@ -123,13 +158,22 @@ def test_a_policy_can_leave_nothing_open() -> None:
     assert lint(CLOSED) == ()
 
 
+def test_a_platform_that_is_refused_has_no_gap() -> None:
+    assert lint(replace(tdx(trailing_bytes=True)(), tdx=None)) == ()
+    assert lint(replace(snp(require_crl=False)(), snp=None)) == ()
+
+
 @pytest.mark.parametrize("rule", OPENED)
 def test_what_is_left_open_is_told(rule: str) -> None:
     assert [gap.rule for gap in lint(OPENED[rule]())] == [rule]
 
 
 def test_every_row_is_tested() -> None:
-    rules = {row.rule for row in RULES} | {row.rule for row in STATEMENT_RULES}
+    rules = (
+        {row.rule for row in RULES}
+        | {row.rule for row in TDX_RULES}
+        | {row.rule for row in STATEMENT_RULES}
+    )
     assert rules == OPENED.keys()
 
 

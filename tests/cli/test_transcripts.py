@@ -82,7 +82,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "trust.yaml").write_bytes(trust)
     strict = trust.replace(b"6d" * 32, b"6e" * 32).replace(b"70" * 32, b"71" * 32)
     (folder / "strict.yaml").write_bytes(strict)
-    (folder / "other.yaml").write_bytes(guest.trust_file("https://relay.example", roots="amd"))
+    (folder / "other.yaml").write_bytes(guest.trust_file("https://relay.example", roots="pinned"))
     (folder / "relay.yaml").write_bytes(guest.trust_file("http://127.0.0.1:1"))
     (folder / "evidence.json").write_bytes(guest.evidence)
     (folder / "examples").symlink_to(HERE.parents[1] / "examples")

@@ -72,7 +72,7 @@ def test_a_closed_stream_gives_nothing_more(guest: Guest, trust: Trust) -> None:
 
 
 def test_a_room_that_cannot_be_entered_leaves_no_thread(guest: Guest) -> None:
-    trust = Trust.parse(guest.trust_file(roots="amd"))
+    trust = Trust.parse(guest.trust_file(roots="pinned"))
     with (
         serving_in_thread(Relay(guest)) as relay,
         pytest.raises(NotTrusted),

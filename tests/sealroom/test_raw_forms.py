@@ -3,6 +3,7 @@
 
 import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,17 +12,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import FormatError, amd_roots
+from attest.closed import write_record
 from attest.roots import write_roots
+from attest.tdx.quote import parse_quote
 from attest.x509 import parse_crl
 from lab.mocktsm import MockSnp, mock_roots
 from sealroom.cli import main
 from sealroom.pem import CERTIFICATE, read_ders, read_pem
+from sealroom.policy_file import ReportPolicy
 from tests.attest.snp.evidence import FOLDER, MANIFEST
+from tests.attest.tdx.evidence import bundles, permissive, strict
 from tests.sealroom.guest import Guest
 
 HCL = FOLDER.parent / "azure-hcl"
 EXPECTED = {item["name"]: item for item in MANIFEST["expected"]}
 MILAN = "milan-virtee"
+BUNDLES = bundles()
 AT = EXPECTED[MILAN]["at"]
 LATER = ["--at", "2026-02-06T00:00:00Z"]
 # Genuine, and refused under a policy that pins all that it claims.
@@ -92,11 +98,77 @@ def test_claims_that_the_report_does_not_vouch_for_exit_with_50(
     assert findings(capsys) == ["report-data-mismatch"]
 
 
-def test_a_tdx_quote_is_refused_by_name(tmp_path: Path, policy: list[str], capsys: Capture) -> None:
+def test_a_quote_is_refused_by_a_policy_for_snp_alone(
+    tmp_path: Path, policy: list[str], capsys: Capture
+) -> None:
     (tmp_path / "quote").write_bytes(bytes(48))
     options = ["--quote", str(tmp_path / "quote"), "--collateral", str(tmp_path / "quote")]
     assert main(["verify", "--json", *options, *policy]) == 10
     assert findings(capsys) == ["unsupported-platform"]
+
+
+def quote(name: str, path: Path, **changes: object) -> list[str]:
+    """The options for one of the stored quotes, and a policy: strict but for the changes."""
+    bundle = BUNDLES[name]
+    (path / "quote.bin").write_bytes(bundle.quote)
+    (path / "collateral.json").write_bytes(bundle.collateral)
+    tdx = replace(strict(bundle.quote), **changes)  # type: ignore[arg-type]  # by name
+    document = write_record(ReportPolicy(snp=None, tdx=tdx))
+    (path / "tdx.yaml").write_text(json.dumps(document))
+    options = ["--quote", str(path / "quote.bin"), "--collateral", str(path / "collateral.json")]
+    return [*options, "--policy", str(path / "tdx.yaml"), "--at", bundle.now.isoformat()]
+
+
+@pytest.mark.parametrize("name", ["v4-phala", "gotdx-v5"])
+def test_a_real_quote_is_accepted(name: str, tmp_path: Path, capsys: Capture) -> None:
+    assert main(["verify", "--json", *quote(name, tmp_path)]) == 0
+    told = json.loads(capsys.readouterr().out)["report"]
+    assert (told["platform"], told["tcb_status"]) == ("tdx", "UpToDate")
+    assert bytes.fromhex(told["measurement"]) == parse_quote(BUNDLES[name].quote).body.mrtd
+
+
+def test_an_advisory_that_is_accepted_is_told(tmp_path: Path, capsys: Capture) -> None:
+    bundle = BUNDLES["azure-trustee-old"]
+    policy = permissive(bundle.quote)
+    changes = {name: getattr(policy, name) for name in policy.__dataclass_fields__}
+    assert main(["verify", *quote(bundle.name, tmp_path, **changes)]) == 0
+    told = capsys.readouterr().out
+    assert "note         tcb-not-up-to-date: OutOfDate" in told
+    assert "\nadvisories   INTEL-SA-" in told
+
+
+def test_a_changed_quote_exits_with_20(tmp_path: Path, capsys: Capture) -> None:
+    options = quote("v4-phala", tmp_path)
+    data = bytearray(BUNDLES["v4-phala"].quote)
+    data[0x30 + 0x208] ^= 1  # the report data
+    (tmp_path / "quote.bin").write_bytes(data)
+    assert main(["verify", "--json", *options]) == 20
+    assert findings(capsys) == ["quote-signature-invalid"]
+
+
+def test_another_image_exits_with_30(tmp_path: Path, capsys: Capture) -> None:
+    other = replace(strict(BUNDLES["v4-phala"].quote).images[0], mrtd=bytes(48))
+    assert main(["verify", "--json", *quote("v4-phala", tmp_path, images=(other,))]) == 30
+    assert findings(capsys) == ["unknown-measurement"]
+
+
+def test_a_report_is_refused_by_a_policy_for_tdx_alone(tmp_path: Path, capsys: Capture) -> None:
+    policy = quote("v4-phala", tmp_path)[4:6]
+    assert main(["verify", "--json", *raw(MILAN), *policy, "--at", AT]) == 10
+    assert findings(capsys) == ["unsupported-platform"]
+
+
+def test_a_policy_for_tdx_alone_is_linted(tmp_path: Path, capsys: Capture) -> None:
+    path = quote("v4-phala", tmp_path, trailing_bytes=True)[5]
+    assert main(["policy", "lint", "--strict", path]) == 1
+    assert capsys.readouterr().out.startswith("tdx-trailing-bytes: tdx.trailing_bytes")
+
+
+def test_a_policy_for_no_platform_is_refused(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "none.yaml"
+    path.write_text("format: sealroom-report-policy/1\nsnp: none\ntdx: none\n")
+    assert main(["policy", "lint", str(path)]) == 1
+    assert "there is no platform" in capsys.readouterr().err
 
 
 def test_a_tdx_hcl_report_is_refused_by_name(policy: list[str], capsys: Capture) -> None:

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest import amd_roots
+from attest.roots import pinned_roots
 from sealroom import Trust, TrustFileError
 from sealroom.relay import check_relay
 from sealroom.trust import TRUST_MAX_BYTES
@@ -33,8 +33,8 @@ def test_a_good_file_is_read(good: bytes, tmp_path: Path) -> None:
 
 
 def test_amd_names_the_pinned_roots(good: bytes) -> None:
-    fields: File = yaml.safe_load(good) | {"roots": "amd"}
-    assert Trust.parse(yaml.safe_dump(fields).encode()).roots == amd_roots()
+    fields: File = yaml.safe_load(good) | {"roots": "pinned"}
+    assert Trust.parse(yaml.safe_dump(fields).encode()).roots == pinned_roots()
 
 
 def changed(key: str, value: object) -> Callable[[File], File]:

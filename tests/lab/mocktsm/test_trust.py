@@ -25,5 +25,6 @@ def test_only_this_mock_guest_is_accepted() -> None:
     policy = mock_policy(platform=MockSnp(), max_life_s=60, **DIGESTS)
     assert policy.statement.variants == {Variant.MOCK}
     assert policy.statement.models == {DIGESTS["model"]}
+    assert policy.snp is not None
     assert policy.snp.measurements == {MockSnp().measurement}
     assert [product.line for product in policy.snp.products] == ["Milan"]
