@@ -16,7 +16,8 @@ from typing import Final
 from attest.lint import STATEMENT_RULES
 from attest.snp.floors import FLOORS
 from attest.snp.gaps import CLOSED
-from attest.snp.gaps import RULES as GAP_RULES
+from attest.snp.gaps import RULES as SNP_GAP_RULES
+from attest.tdx.gaps import RULES as TDX_GAP_RULES
 from guest.door import DOORS
 from guest.keyholder.keylife import TRANSITIONS
 from guest.sandbox import NOT_YET, POLICY, WHERE_POSSIBLE
@@ -87,8 +88,8 @@ def floors() -> str:
 def gaps() -> str:
     """What a policy may leave open."""
     rows = ["| rule | field | what may then be accepted | reference |", "|---|---|---|---|"]
-    found = [rule.gap for rule in GAP_RULES] + [rule.gap for rule in STATEMENT_RULES]
-    for gap in found:
+    platforms = [rule.gap for rule in SNP_GAP_RULES] + [rule.gap for rule in TDX_GAP_RULES]
+    for gap in platforms + [rule.gap for rule in STATEMENT_RULES]:
         references = ", ".join(gap.references)
         rows.append(f"| {gap.rule} | `{gap.where}` | {gap.means} | {references} |")
     return "\n".join(rows)
