@@ -2,16 +2,16 @@
 """What each process of the guest gives up, as one table, and the steps that do it.
 
 A step says what it does (`describe`) and does it (`apply`); `POLICY` says who takes which step, so
-`docs/processes.md` is checked against it. A step that the kernel refuses ends the process, except
-those in `WHERE_POSSIBLE`, which are reported by name as missing (an ordinary host without the
-privilege, or an older kernel). Namespaces, own users and the other processes' system call filters
-belong to this table too and are not in it yet; `NOT_YET` names them, so that health and documents
-do.
+`docs/processes.md` is checked against it. A step that the kernel refuses ends the process; one in
+`WHERE_POSSIBLE` that the kernel does not have at all is reported by name as missing. Namespaces,
+own users and the other processes' system call filters belong to this table too and are not in it
+yet; `NOT_YET` names them, so that health and documents do.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -50,10 +50,10 @@ _libc = ctypes.CDLL(None, use_errno=True)
 class SandboxError(Exception):
     """A step of the sandbox was refused by the kernel."""
 
-    def __init__(self, step: str, errno: int) -> None:
-        super().__init__(f"sandbox step {step}: errno {errno}")
+    def __init__(self, step: str, number: int) -> None:
+        super().__init__(f"sandbox step {step}: errno {number}")
         self.step = step
-        self.errno = errno
+        self.errno = number
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,7 @@ ONLY_LISTED_CALLS: Final = Step(
 )
 
 WHERE_POSSIBLE: Final = frozenset({NO_PATHS.name})
+ABSENT: Final = frozenset({errno.ENOSYS, errno.EOPNOTSUPP})  # not built in, or switched off at boot
 
 POLICY: Final[Mapping[Process, tuple[Step, ...]]] = {
     Process.GATE: (DIE_WITH_PARENT, NO_NEW_PRIVILEGES, NOT_DUMPABLE, NO_CORE, NO_FILES),
@@ -138,8 +139,8 @@ POLICY: Final[Mapping[Process, tuple[Step, ...]]] = {
         NOT_DUMPABLE,
         NO_CORE,
         NO_FILES,
-        FEW_DESCRIPTORS,
         NO_PATHS,
+        FEW_DESCRIPTORS,
         ONLY_LISTED_CALLS,
     ),
 }
@@ -158,7 +159,7 @@ def enter(
         try:
             step.apply()
         except OSError as error:
-            if step.name not in WHERE_POSSIBLE:
+            if step.name not in WHERE_POSSIBLE or error.errno not in ABSENT:
                 raise SandboxError(step.name, error.errno or 0) from error
         if step is DIE_WITH_PARENT and os.getppid() != parent:
             raise SandboxError(step.name, 0)

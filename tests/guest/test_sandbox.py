@@ -8,7 +8,7 @@ import resource
 import select
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -32,12 +32,22 @@ UNFILTERED = {
 }
 
 
-def inside(process: Process, look: Callable[[], object]) -> object:
+# Nor does it matter to Landlock how many descriptors this test process happens to have.
+LANDLOCK_ONLY = {
+    Process.WORKER: (sandbox.DIE_WITH_PARENT, sandbox.NO_NEW_PRIVILEGES, sandbox.NO_PATHS)
+}
+
+
+def inside(
+    process: Process,
+    look: Callable[[], object],
+    policy: Mapping[Process, tuple[Step, ...]] = UNFILTERED,
+) -> object:
     """Enter the sandbox of a process in a child, and look around there."""
     parent = os.getpid()
 
     def work() -> object:
-        sandbox.enter(process, parent, policy=UNFILTERED)
+        sandbox.enter(process, parent, policy=policy)
         return look()
 
     return in_child(work)
@@ -94,17 +104,20 @@ def test_a_worker_can_open_few_descriptors() -> None:
 @pytest.mark.skipif(not LANDLOCK, reason="this kernel has no Landlock; health names it as missing")
 @pytest.mark.parametrize("path", ["/", "/etc/passwd", "/proc/self/mem", "/dev/null", __file__])
 def test_a_worker_can_open_no_path(path: str) -> None:
-    assert (
-        inside(Process.WORKER, lambda: refusal_of(lambda: os.open(path, os.O_RDONLY))) == "EACCES"
-    )
+    def look() -> object:
+        return refusal_of(lambda: os.open(path, os.O_RDONLY))
+
+    assert inside(Process.WORKER, look, LANDLOCK_ONLY) == "EACCES"
 
 
 @pytest.mark.skipif(not LANDLOCK, reason="this kernel has no Landlock; health names it as missing")
 def test_a_worker_can_make_no_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    assert inside(
-        Process.WORKER, lambda: refusal_of(lambda: os.open(path, os.O_CREAT | os.O_WRONLY))
-    ) == ("EACCES")
+
+    def look() -> object:
+        return refusal_of(lambda: os.open(path, os.O_CREAT | os.O_WRONLY))
+
+    assert inside(Process.WORKER, look, LANDLOCK_ONLY) == "EACCES"
     assert not path.exists()
 
 
@@ -117,7 +130,7 @@ def test_a_worker_can_connect_to_no_port() -> None:
             with socket.socket() as client:
                 return refusal_of(lambda: client.connect(("127.0.0.1", port)))
 
-        assert inside(Process.WORKER, look) == "EACCES"
+        assert inside(Process.WORKER, look, LANDLOCK_ONLY) == "EACCES"
 
 
 @pytest.mark.skipif(sandbox._landlock_abi() < 6, reason="this kernel's Landlock knows no scope")
@@ -161,12 +174,29 @@ def test_a_step_that_is_refused_ends_the_process() -> None:
     assert (caught.value.step, caught.value.errno) == ("own-user", errno.EPERM)
 
 
-def test_a_step_that_is_taken_where_possible_may_be_refused() -> None:
+@pytest.mark.parametrize("number", sandbox.ABSENT)
+def test_a_step_that_is_taken_where_possible_may_be_absent(number: int) -> None:
     def refuse() -> None:
-        raise OSError(errno.ENOSYS, "no")
+        raise OSError(number, "no")
 
     policy = {Process.GATE: (Step("no-paths", "Landlock", refuse),)}
     sandbox.enter(Process.GATE, os.getppid(), policy=policy)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EPERM, errno.ENOMEM, errno.E2BIG])
+def test_a_step_that_the_kernel_has_and_refuses_ends_the_process(number: int) -> None:
+    def refuse() -> None:
+        raise OSError(number, "no")
+
+    policy = {Process.GATE: (Step("no-paths", "Landlock", refuse),)}
+    with pytest.raises(SandboxError):
+        sandbox.enter(Process.GATE, os.getppid(), policy=policy)
+
+
+def test_landlock_is_entered_before_descriptors_become_few() -> None:
+    """It needs one itself."""
+    steps = POLICY[Process.WORKER]
+    assert steps.index(sandbox.NO_PATHS) < steps.index(sandbox.FEW_DESCRIPTORS)
 
 
 def test_what_is_missing_is_named() -> None:
