@@ -2,8 +2,7 @@
 """Which encapsulations a key has been asked for: each is answered once for the life of the key.
 
 The cache lives and dies with the key, in memory only, so there is no window in which a replay
-could succeed. When it is full, new requests are refused; an entry is never given up
-(notes/protocol.md §5b).
+could succeed. When it is full, new requests are refused; an entry is never given up.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from guest.channel import GoneError
 from guest.worker.reply import ChunkedReply
 from wire.sse import RecordShaper
 
-HEARTBEAT_MS: Final = 4000  # relays cut what is silent for ten seconds (notes: Fastly)
+HEARTBEAT_MS: Final = 4000  # some relays cut what is silent for ten seconds
 
 
 class Pace:
