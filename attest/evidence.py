@@ -2,8 +2,9 @@
 """The evidence object: what a guest sends so that anybody can verify it without a network.
 
 One RFC 8785 JSON object, format "sealroom-evidence/1", carries the evidence proper (statement and
-hardware report) and the endorsements stapled to it. Root and intermediate certificates are never
-in it: they come from the verifier's own roots, so there is nothing here to trust by mistake.
+hardware report) and the endorsements stapled to it (`attest.endorsements`). Root and intermediate
+certificates are never in it: they come from the verifier's own roots, so there is nothing here to
+trust by mistake.
 """
 
 from __future__ import annotations
@@ -13,14 +14,30 @@ from typing import Annotated, Literal
 
 from attest.canonical import read_canonical, write_canonical
 from attest.closed import Notation, read_record, write_record
+from attest.endorsements import (
+    COLLATERAL_MAX_BYTES,
+    Endorsements,
+    SnpEndorsements,
+    TdxEndorsements,
+)
 from attest.errors import FormatError
 from attest.scalars import Base64Url
 from attest.statement import STATEMENT_MAX_BYTES, Platform
-from attest.x509 import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
+
+__all__ = [
+    "COLLATERAL_MAX_BYTES",
+    "EVIDENCE_MAX_BYTES",
+    "REPORT_MAX_BYTES",
+    "Endorsements",
+    "Evidence",
+    "SnpEndorsements",
+    "TdxEndorsements",
+    "parse_evidence",
+    "write_evidence",
+]
 
 EVIDENCE_MAX_BYTES = 262144
 REPORT_MAX_BYTES = 16384
-COLLATERAL_MAX_BYTES = 131072
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,24 +47,6 @@ class Evidence:
     platform: Platform
     statement: Annotated[bytes, Base64Url(STATEMENT_MAX_BYTES)]
     report: Annotated[bytes, Base64Url(REPORT_MAX_BYTES)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnpEndorsements:
-    """The certificate of the key that signed the report (VCEK or VLEK), and AMD's CRL; both DER."""
-
-    vek: Annotated[bytes, Base64Url(CERTIFICATE_MAX_BYTES)]
-    crl: Annotated[bytes, Base64Url(CRL_MAX_BYTES)] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TdxEndorsements:
-    """Intel's collateral in the common QuoteCollateralV3 JSON form."""
-
-    collateral: Annotated[bytes, Base64Url(COLLATERAL_MAX_BYTES)]
-
-
-Endorsements = SnpEndorsements | TdxEndorsements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
