@@ -46,10 +46,19 @@ class _LoopThread:
             future.cancel()
 
     def stop(self) -> None:
-        """Ends the thread."""
+        """Ends what is still running, then the thread."""
+        self.run(self._cancel_all())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    @staticmethod
+    async def _cancel_all() -> None:
+        """Every other task has ended: one that was interrupted may still be closing its socket."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 class Stream:

@@ -96,6 +96,7 @@ class AsyncStream:
     ) -> None:
         self._start = start
         self._on_phase = on_phase
+        self._starting: asyncio.Future[Exchange] | None = None
         self._exchange: Exchange | None = None
         self._answer: Answer | None = None
         self._closed = False
@@ -156,12 +157,24 @@ class AsyncStream:
         self._closed = True
         if self._exchange is not None:
             self._exchange.body.close()
+        elif self._starting is not None:
+            self._starting.cancel()
+
+    async def _begin(self) -> None:
+        """The request goes out, unless the stream is closed while it waits for its answer."""
+        self._starting = asyncio.ensure_future(self._start())
+        try:
+            self._exchange = await self._starting
+        except asyncio.CancelledError:
+            if self._closed:
+                raise RuntimeError("stream: closed while it waited") from None
+            raise
 
     async def _advance(self) -> str:
         """One step: the request goes out, or some bytes come in, or the end is checked."""
         exchange = self._exchange
         if exchange is None:
-            self._exchange = await self._start()
+            await self._begin()
             return ""
         clock = asyncio.get_running_loop().time
         silent = not exchange.reader.text

@@ -36,9 +36,14 @@ class Body:
     """The body of a sealed answer as it arrives. Whoever opens one closes it."""
 
     def __init__(
-        self, response: aiohttp.ClientResponse, timeouts: Timeouts, started: float
+        self,
+        response: aiohttp.ClientResponse,
+        among: set[aiohttp.ClientResponse],
+        timeouts: Timeouts,
+        started: float,
     ) -> None:
         self._response = response
+        self._among = among
         self._timeouts = timeouts
         self._started = started
         self._bytes = 0
@@ -78,6 +83,7 @@ class Body:
     def close(self) -> None:
         """Gives the connection up; what had not been read is never read."""
         self._response.close()
+        self._among.discard(self._response)
 
 
 class Transport:
@@ -90,6 +96,7 @@ class Transport:
     def __init__(self, relay: str, timeouts: Timeouts) -> None:
         self._relay = URL(check_relay(relay))
         self._timeouts = timeouts
+        self._open: set[aiohttp.ClientResponse] = set()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -143,7 +150,8 @@ class Transport:
                 except BaseException:
                     response.close()
                     raise
-        return Body(response, self._timeouts, started)
+        self._open.add(response)
+        return Body(response, self._open, self._timeouts, started)
 
     @contextmanager
     def _mapped(self, what: str, limit_s: float) -> Iterator[None]:
@@ -158,7 +166,10 @@ class Transport:
             raise Unreachable(what, "a reply from the relay", type(error).__name__) from error
 
     async def aclose(self) -> None:
-        """Closes whatever connection is still open."""
+        """Closes whatever is still open, an answer that nobody read to its end too."""
+        # The session would close their sockets, but not tell the responses.
+        while self._open:
+            self._open.pop().close()
         await self._session.close()
 
 

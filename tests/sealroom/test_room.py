@@ -2,6 +2,7 @@
 """A room that works: what goes out, what comes back, and when evidence is looked at again."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -293,3 +294,46 @@ def test_a_stream_that_is_closed_ends_its_request(guest: Guest, trust: Trust) ->
 
     relay = Relay(guest, on_post=slow)
     in_room(relay, trust, scenario)
+
+
+def test_a_stream_that_is_closed_while_it_waits_ends_its_request(
+    guest: Guest, trust: Trust
+) -> None:
+    came, gone = asyncio.Event(), asyncio.Event()
+
+    async def silent(request: web.Request, _body: bytes) -> web.StreamResponse:
+        came.set()
+        for _ in range(500):
+            await asyncio.sleep(0.01)
+            if request.transport is None:
+                gone.set()
+                break
+        return web.Response()
+
+    async def scenario(room: AsyncRoom) -> None:
+        stream = room.summarize_stream(CHAT)
+        reading = asyncio.ensure_future(anext(stream))
+        await asyncio.wait_for(came.wait(), 5)
+        stream.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            await reading
+        await asyncio.wait_for(gone.wait(), 5)
+
+    in_room(Relay(guest, on_post=silent), trust, scenario)
+
+
+def test_a_stream_left_half_read_is_closed_with_the_room(guest: Guest, trust: Trust) -> None:
+    async def begun(request: web.Request, body: bytes) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": Mode.CHUNKED.response_media})
+        await response.prepare(request)
+        for part in relay.reply.seal(guest, guest.open(body))[:4]:
+            await response.write(part)
+        await asyncio.sleep(5)
+        return response
+
+    async def scenario(room: AsyncRoom) -> None:
+        assert await anext(room.summarize_stream(CHAT))
+
+    relay = Relay(guest, on_post=begun)
+    in_room(relay, trust, scenario)
+    gc.collect()  # warns, as an error, of a response or a connection that nobody closed
