@@ -75,7 +75,7 @@ bench: dev model ## Measure what the room costs beside inference; raw JSON in be
 	@$(PY) -m bench $(BENCH_ARGS)
 
 # --- Check -----------------------------------------------------------------------------------------
-.PHONY: test check lint types imports cover fuzz sweep interop fmt lock
+.PHONY: test check lint types imports cover explore fuzz sweep interop fmt lock
 test: dev model ## Run the quick tests (T=tests/wire for one room)
 	@$(PY) -m pytest -m "$(QUICK)" $(T)
 
@@ -95,8 +95,11 @@ cover: dev ## Run attest, wire and the contract tests; branch coverage of attest
 	@$(PY) -m coverage run --source=attest,wire -m pytest -m "$(QUICK)" tests/attest tests/wire tests/contract
 	@$(PY) -m coverage report
 
-fuzz: dev ## Run the property tests with 5000 new cases each (T=tests/wire for one room)
+explore: dev ## Run the property tests with 5000 new cases each (T=tests/wire for one room)
 	@$(PY) -m pytest -m hypothesis --hypothesis-profile=explore --timeout=0 $(T)
+
+fuzz: dev ## Fuzz every parser with atheris (SECONDS=60 for each, TARGET=tdx-quote for one)
+	@$(PY) -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGET)
 
 sweep: dev ## Change every single bit of real TDX evidence; about 17 minutes
 	@$(PY) -m pytest -m sweep $(T)

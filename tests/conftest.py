@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """For every test: none leaves this machine, and property tests try the same cases each time.
 
-`--hypothesis-profile=explore` (`make fuzz`) looks further, with new random cases on each run.
+`--hypothesis-profile=explore` (`make explore`) looks further, with new random cases on each run.
 """
 
 import ipaddress
