@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Intel's evaluation of a platform (Quote Verification Library, step 4.1.2.5.2; rules T7 to T11).
 
-Three parts are looked up, each among its own levels, best first: the platform, the TDX module, the
-quoting enclave. The worst of them decides. A part without a level leaves no status at all. A quote
-that tells which module runs now is evaluated for it too (step 4.1.2.5.1.20).
+Three parts are looked up, each among its own levels, highest first: the platform, the TDX module,
+the quoting enclave. The worst of them decides. A part without a level leaves no status at all. A
+quote that tells which module runs now is evaluated for it too (step 4.1.2.5.1.20).
 """
 
 from __future__ import annotations

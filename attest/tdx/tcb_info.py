@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """TCB information and the quoting enclave's identity, as Intel publishes them (PCS API version 4).
 
-Both are lists of security levels, best first, each with Intel's rating of it. They are records
-of what a document says; who signed it is for `attest.tdx.chain`.
+Both are lists of security levels, each with Intel's rating of it. They are records of what a
+document says; who signed it is for `attest.tdx.chain`. A document's own order of levels means
+nothing: they are put in order here, highest first, as Intel's library does, and no two may be one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
 from attest.tdx.certificate import SVN_COMPONENTS
 from attest.tdx.intel_json import Members, read_json
@@ -20,6 +21,9 @@ DOCUMENT_MAX_BYTES = 65536
 ADVISORY_MAX_CHARACTERS = 64
 
 _MODULE_ID = re.compile(r"TDX_([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
+
+K = TypeVar("K")
+L = TypeVar("L")
 
 TCB_INFO_ID, TCB_INFO_VERSION = "TDX", 3
 QE_IDENTITY_ID, QE_IDENTITY_VERSION = "TD_QE", 2
@@ -102,7 +106,7 @@ class TcbInfo:
         pce_id: the provisioning certification enclave that it is about.
         module: the TDX module of version 0, which has no levels of its own.
         modules: those of later versions, by version.
-        levels: of the platform, best first.
+        levels: of the platform, highest first.
     """
 
     issue: Issue
@@ -115,7 +119,7 @@ class TcbInfo:
 
 @dataclass(frozen=True, slots=True)
 class QeIdentity:
-    """What Intel's quoting enclave for TDX looks like, and its levels, best first."""
+    """What Intel's quoting enclave for TDX looks like, and its levels, highest first."""
 
     issue: Issue
     miscselect: bytes
@@ -142,14 +146,14 @@ def parse_tcb_info(data: bytes) -> TcbInfo:
         version = _module_version(member)
         if version in modules:
             raise member.error("id", "stands twice")
-        modules[version] = _module(member, tuple(_part_levels(member)))
+        modules[version] = _module(member, _part_levels(member))
     return TcbInfo(
         issue=_issue(document),
         fmspc=document.hexadecimal("fmspc", 6),
         pce_id=document.hexadecimal("pceId", 2),
         module=_module(document.member("tdxModule"), ()),
         modules=modules,
-        levels=tuple(_platform_levels(document)),
+        levels=_platform_levels(document),
     )
 
 
@@ -169,7 +173,7 @@ def parse_qe_identity(data: bytes) -> QeIdentity:
         attributes_mask=document.hexadecimal("attributesMask", 16),
         mrsigner=document.hexadecimal("mrsigner", 32),
         isvprodid=document.whole("isvprodid", 0xFFFF),
-        levels=tuple(_part_levels(document)),
+        levels=_part_levels(document),
     )
 
 
@@ -206,21 +210,33 @@ def _module(member: Members, levels: tuple[PartLevel, ...]) -> Module:
     )
 
 
-def _platform_levels(document: Members) -> Iterator[PlatformLevel]:
+def _platform_levels(document: Members) -> tuple[PlatformLevel, ...]:
+    found: dict[tuple[bytes, int, bytes], PlatformLevel] = {}
     for level in document.each("tcbLevels"):
         tcb = level.member("tcb")
-        yield PlatformLevel(
+        made = PlatformLevel(
             sgx=_svns(tcb, "sgxtcbcomponents"),
             tdx=_svns(tcb, "tdxtcbcomponents"),
             pce_svn=tcb.whole("pcesvn", 0xFFFF),
             rating=_rating(level, PLATFORM_STATUSES),
         )
+        _once(found, (made.sgx, made.pce_svn, made.tdx), made, level)
+    return tuple(found[key] for key in sorted(found, reverse=True))
 
 
-def _part_levels(document: Members) -> Iterator[PartLevel]:
+def _part_levels(document: Members) -> tuple[PartLevel, ...]:
+    found: dict[tuple[int, datetime], PartLevel] = {}
     for level in document.each("tcbLevels"):
         isvsvn = level.member("tcb").whole("isvsvn", 0xFFFF)
-        yield PartLevel(isvsvn, _rating(level, PART_STATUSES))
+        made = PartLevel(isvsvn, _rating(level, PART_STATUSES))
+        _once(found, (isvsvn, made.rating.date), made, level)
+    return tuple(found[key] for key in sorted(found, reverse=True))
+
+
+def _once(found: dict[K, L], key: K, made: L, level: Members) -> None:
+    if key in found:
+        raise level.error("tcb", "stands twice")
+    found[key] = made
 
 
 def _svns(tcb: Members, name: str) -> bytes:
