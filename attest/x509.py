@@ -22,6 +22,7 @@ _X509_V3 = 2
 _CRL_V2 = 1
 _COMMON_NAME = bytes.fromhex("0603550403")
 _CRL_EXTENSIONS = frozenset({"2.5.29.35", "2.5.29.20"})  # authority key identifier, CRL number
+_PARTIAL_CRL = frozenset({"2.5.29.27", "2.5.29.28"})  # delta list, issuing distribution point
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def parse_crl(der: bytes, what: str = "CRL") -> Crl:
 
     Raises:
         FormatError: not exactly one list in DER, over `CRL_MAX_BYTES`, or with an extension that
-            would change its meaning (a delta list, say).
+            is critical and not known, or that makes it a list of some certificates only.
     """
     _bounded(der, CRL_MAX_BYTES, what)
     with DerReader(what, der) as outer, outer.enter() as crl:
@@ -129,9 +130,9 @@ def parse_crl(der: bytes, what: str = "CRL") -> Crl:
                         if entry.left:
                             entry.element(SEQUENCE)  # reason and the like: revoked all the same
         with body.enter(explicit(0)) as wrapper:
-            unknown = set(_extensions(wrapper)) - _CRL_EXTENSIONS
-            if unknown:
-                raise wrapper.error(f"unknown extensions {sorted(unknown)}")
+            for oid, extension in _extensions(wrapper).items():
+                if oid in _PARTIAL_CRL or (extension.critical and oid not in _CRL_EXTENSIONS):
+                    raise wrapper.error(f"extension {oid} changes what the list means")
     return Crl(
         tbs=tbs.raw,
         issuer=issuer,

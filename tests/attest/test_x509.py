@@ -63,6 +63,13 @@ def revocations(**changes: bytes) -> bytes:
     return sequence(sequence(*parts.values()), changes.get("outer", ALGORITHM), bits(b"signature"))
 
 
+def limited(oid: str, *, critical: bool = False) -> bytes:
+    """A revocation list with one more extension."""
+    more = extension(oid, integer(1), critical=critical)
+    number = extension("2.5.29.20", integer(1))
+    return revocations(extensions=element(0xA0, sequence(number, more)))
+
+
 def pinned() -> list[bytes]:
     return [base64.b64decode(text) for texts in CERTIFICATES.values() for text in texts]
 
@@ -134,9 +141,10 @@ def test_another_form_is_no_certificate(der: bytes) -> None:
         revocations(outer=sequence(b"\x06\x01\x2b")),
         revocations(next_update=b""),
         revocations(extensions=b""),
-        revocations(
-            extensions=element(0xA0, sequence(extension("2.5.29.27", integer(1), critical=True)))
-        ),
+        limited("2.5.29.27", critical=True),
+        limited("2.5.29.27"),
+        limited("2.5.29.28"),
+        limited("1.2.3", critical=True),
         revocations() + b"\x00",
         revocations(revoked=sequence(bytes(CRL_MAX_BYTES))),
     ],
@@ -149,6 +157,11 @@ def test_another_form_is_no_crl(der: bytes) -> None:
 def test_a_reason_with_an_entry_does_not_hide_it() -> None:
     entry = sequence(integer(4), utc_time(VCEK_LIFE[0]), sequence(extension("2.5.29.21", b"")))
     assert parse_crl(revocations(revoked=sequence(entry))).revoked == {4}
+
+
+def test_an_extension_of_a_crl_that_is_not_critical_may_be_unknown() -> None:
+    """RFC 5280 §5.2: only one that is critical must be understood."""
+    assert parse_crl(limited("2.5.29.46")).revoked == {3}
 
 
 def test_a_crl_may_revoke_nothing() -> None:
