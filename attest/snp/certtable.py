@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The certificate table that a host hands to its guest: auxblob (GHCB specification, SNP_EXT).
 
-Entries of 24 bytes (GUID, offset, length), ended by a zero entry; then the certificates, DER. The
+Entries of 24 bytes (GUID, offset, length), ended by a zero entry; then what they point to: DER. The
 host writes it, so it is a hint where to find a certificate and never a reason to trust one.
 """
 
@@ -24,6 +24,7 @@ VCEK_GUID = UUID("63da758d-e664-4564-adc5-f4b93be8accd")
 VLEK_GUID = UUID("a8074bc2-a25a-483e-aae6-39c045a0b8a1")
 ASK_GUID = UUID("4ab7b379-bbac-4fe4-a02f-05aef327c782")  # the ASVK's too
 ARK_GUID = UUID("c0b406a4-a803-4952-9743-3fb6014cd0ae")
+CRL_GUID = UUID("92f81bc3-5811-4d3d-97ff-d19f88dc67ea")
 
 _WHAT = "certificate table"
 _END = UUID(int=0)
@@ -31,12 +32,13 @@ _END = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class CertificateTable:
-    """The certificates by what the host calls them, and the GUIDs of entries unknown here."""
+    """The entries by what the host calls them, and the GUIDs of those unknown here."""
 
     vcek: bytes | None
     vlek: bytes | None
     ask: bytes | None
     ark: bytes | None
+    crl: bytes | None
     unknown: tuple[str, ...]
 
 
@@ -58,6 +60,7 @@ def parse_certificate_table(data: bytes) -> CertificateTable:
         vlek=found.pop(VLEK_GUID, None),
         ask=found.pop(ASK_GUID, None),
         ark=found.pop(ARK_GUID, None),
+        crl=found.pop(CRL_GUID, None),
         unknown=tuple(map(str, found)),
     )
 

@@ -15,6 +15,7 @@ from attest.snp.certificate import KeyKind
 from attest.snp.certtable import (
     ARK_GUID,
     ASK_GUID,
+    CRL_GUID,
     ENTRIES_MAX,
     TABLE_MAX_BYTES,
     VCEK_GUID,
@@ -44,6 +45,7 @@ def test_each_certificate_is_found_by_its_guid() -> None:
     )
     table = parse_certificate_table(data)
     assert (table.vcek, table.vlek, table.ask, table.ark) == (b"vcek", b"vlek", b"ask", b"ark")
+    assert parse_certificate_table(encode_table({CRL_GUID: b"crl"})).crl == b"crl"
     assert table.unknown == (str(EXTRA),)
 
 
