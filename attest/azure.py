@@ -6,6 +6,10 @@ attestation key among them. Only the report is signed; what binds the JSON to it
 which is SHA-256 of the JSON's exact bytes and 32 zero bytes (rule A1). So a verified HCL report
 says which vTPM key belongs to which launch; what that vTPM quotes is not judged here.
 
+On TDX the report inside is a TDREPORT, which only its own processor can check. A quote of the same
+TD stands in for a signature: it is verified like any other, and must agree with the TDREPORT in
+every field (rule A2). Without one, nothing vouches for what is in there, and it is refused.
+
 Layout: microsoft/openvmm, openhcl_attestation_protocol, igvm_attest/get.rs, IgvmAttestRequestBase.
 """
 
@@ -16,17 +20,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from hmac import compare_digest
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NoReturn
 
+from attest.endorsements import SnpEndorsements
 from attest.errors import FormatError
-from attest.evidence import SnpEndorsements
-from attest.findings import Finding, Reason, Refused, Rule, Stage, apply, conclude
+from attest.findings import Finding, Outcome, Reason, Refused, Rule, Stage, apply, conclude
 from attest.layout import U32, Raw, Span, decode
 from attest.result import VerifiedReport, conclude_verification
 from attest.snp.policy import SnpPolicy
 from attest.snp.report import ReportV2
 from attest.snp.roots import AmdRoot
 from attest.snp.verify import verify_report
+from attest.tdx.policy import TdxPolicy
+from attest.tdx.quote import TdReport10, parse_quote
+from attest.tdx.roots import IntelRoot
+from attest.tdx.td_report import TdReport, differences, parse_td_report
+from attest.tdx.verify import verify_quote
 
 HCL_MAX_BYTES = 16384
 MAGIC = b"HCLA"
@@ -74,7 +83,7 @@ class HclReport:
     Attributes:
         header: its fixed part.
         kind: which hardware report is inside.
-        report: that report, in the space that SEV-SNP's takes; TDX's is a TDREPORT and padding.
+        report: that report: an SEV-SNP report, or a TDREPORT without the zeros after it.
         claims: the runtime claims, JSON, the exact bytes.
     """
 
@@ -110,7 +119,11 @@ def parse_hcl(data: bytes) -> HclReport:
     _wanted(0x008, "size", header.size, (end,))
     if any(data[end:]):
         raise FormatError(_WHAT, end, "bytes after the claims are not zero")
-    return HclReport(header, ReportType(header.report_type), header.report, data[begin:end])
+    kind = ReportType(header.report_type)
+    size = TdReport.SIZE if kind is ReportType.TDX else ReportV2.SIZE
+    if any(header.report[size:]):
+        raise FormatError(_WHAT, 0x020 + size, "bytes after the TDREPORT are not zero")
+    return HclReport(header, kind, header.report[:size], data[begin:end])
 
 
 def claims_report_data(claims: bytes) -> bytes:
@@ -118,13 +131,32 @@ def claims_report_data(claims: bytes) -> bytes:
     return hashlib.sha256(claims).digest() + bytes(32)
 
 
+def _wanted_report_data(claims: bytes) -> str:
+    return f"SHA-256 of the runtime claims and 32 zero bytes, {claims_report_data(claims).hex()}"
+
+
+def _agreement(other: tuple[str, ...]) -> str:
+    told = f", which has another {', '.join(other)}" if other else ""
+    return f"a quote of the TDREPORT inside{told}"
+
+
 BINDING_RULES: tuple[Rule[bytes, bytes], ...] = (
     Rule(
         "A1",
         Reason.REPORT_DATA_MISMATCH,
-        compare_digest,
-        lambda wanted, got: f"SHA-256 of the runtime claims and 32 zero bytes, {wanted.hex()}",
+        lambda claims, got: compare_digest(claims_report_data(claims), got),
+        lambda claims, got: _wanted_report_data(claims),
         lambda got: got.hex(),
+    ),
+)
+
+AGREEMENT_RULES: tuple[Rule[TdReport, TdReport10], ...] = (
+    Rule(
+        "A2",
+        Reason.QUOTE_OF_ANOTHER_REPORT,
+        lambda report, body: not differences(report, body),
+        lambda report, body: _agreement(differences(report, body)),
+        lambda body: f"MRTD {body.mrtd.hex()}",
     ),
 )
 
@@ -143,17 +175,69 @@ def verify_hcl(
         Refused: the first stage that does not hold, with all its findings.
         ValueError: ``now`` has no time zone.
     """
+    hcl = _format(data, ReportType.SNP)
+    report = verify_report(hcl.report, endorsements, policy, roots=roots, now=now)
+    return _bound(report, apply(BINDING_RULES, hcl.claims, report.report_data))
+
+
+def verify_hcl_quote(
+    data: bytes,
+    quote: bytes,
+    collateral: bytes,
+    policy: TdxPolicy,
+    *,
+    roots: tuple[IntelRoot, ...],
+    now: datetime,
+) -> VerifiedReport:
+    """Verify a quote, that it is of the TDREPORT inside an HCL report, and vouches for the claims.
+
+    Raises:
+        Refused: the first stage that does not hold, with all its findings.
+        ValueError: ``now`` has no time zone.
+    """
+    hcl = _format(data, ReportType.TDX)
+    td_report = _td_report(hcl)
+    report = verify_quote(quote, collateral, policy, roots=roots, now=now)
+    claims = apply(BINDING_RULES, hcl.claims, report.report_data)
+    agreement = apply(AGREEMENT_RULES, td_report, parse_quote(quote).body)
+    return _bound(report, claims, agreement)
+
+
+def refuse_unsigned(data: bytes) -> NoReturn:
+    """Refuse an HCL report from a TD that comes without a quote, however well-formed it is.
+
+    Raises:
+        Refused: always; stage signature once it is known to be such a report.
+    """
+    _td_report(_format(data, ReportType.TDX))
+    wanted = "a quote of the TDREPORT inside, and its collateral"
+    got = "none, and nobody but the processor that made a TDREPORT can check it"
+    raise Refused(Stage.SIGNATURE, [Finding(Reason.QUOTE_REQUIRED, wanted, got)])
+
+
+def _format(data: bytes, kind: ReportType) -> HclReport:
     try:
         hcl = parse_hcl(data)
     except FormatError as error:
         finding = Finding(Reason.MALFORMED_REPORT, "an HCL report", str(error))
         raise Refused(Stage.FORMAT, [finding]) from error
-    if hcl.kind is not ReportType.SNP:
-        finding = Finding(Reason.UNSUPPORTED_PLATFORM, ReportType.SNP.name, hcl.kind.name)
+    if hcl.kind is not kind:
+        finding = Finding(Reason.UNSUPPORTED_PLATFORM, kind.name, hcl.kind.name)
         raise Refused(Stage.FORMAT, [finding])
-    report = verify_report(hcl.report, endorsements, policy, roots=roots, now=now)
-    outcome = apply(BINDING_RULES, claims_report_data(hcl.claims), report.report_data)
-    bound = conclude(Stage.BINDING, outcome)
+    return hcl
+
+
+def _td_report(hcl: HclReport) -> TdReport:
+    try:
+        return parse_td_report(hcl.report)
+    except FormatError as error:
+        finding = Finding(Reason.MALFORMED_REPORT, "a TDREPORT", str(error))
+        raise Refused(Stage.FORMAT, [finding]) from error
+
+
+def _bound(report: VerifiedReport, *outcomes: Outcome) -> VerifiedReport:
+    """The report, with what the stage of binding found to hold besides."""
+    bound = conclude(Stage.BINDING, *outcomes)
     return conclude_verification(
         VerifiedReport,
         platform=report.platform,

@@ -74,6 +74,7 @@ class Reason(StrEnum):
     ATTESTATION_KEY_UNBOUND = "attestation-key-not-bound"  # T7
     ATTESTATION_KEY_INVALID = "attestation-key-invalid"  # T8
     QUOTE_SIGNATURE = "quote-signature-invalid"  # T8
+    QUOTE_REQUIRED = "quote-required"  # A2
 
     # Rules
     REPORT_VERSION_NOT_ACCEPTED = "report-version-not-accepted"  # S1
@@ -145,7 +146,8 @@ class Reason(StrEnum):
     UNKNOWN_SEAM_MODULE = "unknown-seam-module"  # T14
 
     # Binding
-    REPORT_DATA_MISMATCH = "report-data-mismatch"  # S18, T15
+    REPORT_DATA_MISMATCH = "report-data-mismatch"  # S18, T15, A1
+    QUOTE_OF_ANOTHER_REPORT = "quote-of-another-report"  # A2
     PLATFORM_MISMATCH = "platform-mismatch"
 
     # Statement

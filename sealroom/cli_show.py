@@ -21,8 +21,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "file",
         metavar="FILE",
-        help="a report, certificate, CRL, certificate table, evidence object, statement, receipt "
-        "or HCL report; DER or PEM; - reads the standard input",
+        help="a report, quote, certificate, CRL, certificate table, collateral, evidence object, "
+        "endorsement bundle, statement, receipt or HCL report; binary, hexadecimal, DER or PEM; "
+        "- reads the standard input",
     )
     cli_types.add_json(command)
     command.set_defaults(run=show)

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from attest.azure import HclReport, ReportType, claims_report_data, parse_hcl
 from attest.layout import cells
 from attest.snp.report import parse_report
+from attest.tdx.td_report import parse_td_report
 from sealroom.show.field import Field, Section
+from sealroom.show.quote import explain_td_report
 from sealroom.show.report import explain_report
 
 MEANS = {
@@ -28,8 +31,22 @@ MEANS = {
 _VALUE_CHARACTERS = 100
 
 
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """How the hardware's report inside is explained, and what it vouches for."""
+
+    explain: Callable[[bytes], list[Section]]
+    report_data: Callable[[bytes], bytes]
+
+
+_INSIDE = {
+    ReportType.SNP: _Inside(explain_report, lambda data: parse_report(data).report_data),
+    ReportType.TDX: _Inside(explain_td_report, lambda data: parse_td_report(data).report_data),
+}
+
+
 def explain_hcl(data: bytes) -> list[Section]:
-    """An HCL report; an SEV-SNP report inside is explained too.
+    """An HCL report, and the SEV-SNP report or TDREPORT inside.
 
     Raises:
         FormatError: it or the report inside is malformed.
@@ -42,7 +59,7 @@ def explain_hcl(data: bytes) -> list[Section]:
         for name, cell in places
     )
     claims = Section("runtime claims, unverified", tuple(_claims(hcl)))
-    inside = explain_report(hcl.report) if hcl.kind is ReportType.SNP else []
+    inside = _INSIDE[hcl.kind].explain(hcl.report) if hcl.kind in _INSIDE else []
     return [Section("HCL report of Azure", fields), claims, *inside]
 
 
@@ -56,8 +73,8 @@ def _header(hcl: HclReport, name: str) -> str:
 
 
 def _claims(hcl: HclReport) -> Iterator[Field]:
-    if hcl.kind is ReportType.SNP:
-        bound = parse_report(hcl.report).report_data == claims_report_data(hcl.claims)
+    if hcl.kind in _INSIDE:
+        bound = _INSIDE[hcl.kind].report_data(hcl.report) == claims_report_data(hcl.claims)
         yield Field(
             name="binding",
             value="the report data is SHA-256 of the claims and 32 zero bytes" if bound else "none",

@@ -1,26 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Certificates, revocation lists and the host's certificate table, field by field."""
+"""Certificates and revocation lists of AMD and Intel, and the host's table, field by field."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 
 from attest import FormatError, amd_roots
+from attest.roots import intel_roots
 from attest.snp.certificate import HWID, SUBJECTS, Vek, parse_vek
 from attest.snp.certtable import parse_certificate_table
 from attest.snp.product import PRODUCTS, ProductLine
 from attest.snp.roots import PSS_ALGORITHMS, PSS_LONG
 from attest.snp.tcb import Tcb
+from attest.tdx.roots import ECDSA_SHA256
 from attest.x509 import Certificate, Crl, common_name, parse_certificate, parse_crl
 from sealroom.show.field import Field, Section
+from sealroom.show.sgx import SGX_EXTENSION, explain_sgx
 
 _BASIC_CONSTRAINTS = "2.5.29.19"
+_CRL_PLACE = "2.5.29.31"
+_URL = re.compile(rb"https?://[!-~]+")
 _NAMES = {
     "2.5.29.14": "subject key identifier",
     "2.5.29.15": "key usage",
     _BASIC_CONSTRAINTS: "basic constraints",
-    "2.5.29.31": "where its CRL is",
+    _CRL_PLACE: "where its CRL is",
     "2.5.29.35": "authority key identifier",
 }
 
@@ -60,7 +66,7 @@ def explain_crl(der: bytes) -> list[Section]:
         Field(
             name="revoked",
             value=revoked or "nothing",
-            means="serial numbers; every VEK's is 0, so only intermediates can be revoked",
+            means="serial numbers; every VEK's is 0, so AMD's can revoke only intermediates",
             unusual="certificates are revoked" if revoked else "",
         ),
         _algorithm(crl),
@@ -119,16 +125,21 @@ def _common(certificate: Certificate) -> Iterator[Field]:
 
 
 def _algorithm(signed: Certificate | Crl) -> Field:
-    known = signed.algorithm in PSS_ALGORITHMS
     spelled = ", trailerField written out" if signed.algorithm == PSS_LONG else ""
+    names = {
+        **dict.fromkeys(PSS_ALGORITHMS, f"RSASSA-PSS, SHA-384, salt 48{spelled}"),
+        ECDSA_SHA256: "ECDSA with SHA-256",
+    }
     return Field(
         name="algorithm",
-        value=f"RSASSA-PSS, SHA-384, salt 48{spelled}" if known else signed.algorithm.hex(),
-        unusual="" if known else "not what AMD signs with",
+        value=names.get(signed.algorithm, signed.algorithm.hex()),
+        unusual="" if signed.algorithm in names else "not what AMD or Intel signs with",
     )
 
 
 def _pinned(der: bytes) -> str:
+    if any(root.der == der for root in intel_roots().intel):
+        return "pinned in this package: the root of Intel"
     for root in amd_roots().amd:
         for name, authority in (("ARK", root.ark), ("ASK", root.ask), ("ASVK", root.asvk)):
             if authority is not None and authority.certificate.der == der:
@@ -156,9 +167,20 @@ def _vek(vek: Vek) -> Iterator[Field]:
 
 def _extensions(certificate: Certificate) -> Iterator[Field]:
     for oid, extension in certificate.extensions.items():
+        if oid == SGX_EXTENSION:
+            yield from _sgx(extension.value)
+            continue
         critical = "critical, " if extension.critical else ""
+        place = _URL.search(extension.value) if oid == _CRL_PLACE else None
         yield Field(
             name=_NAMES.get(oid, oid),
-            value=f"{critical}{extension.value.hex()}",
+            value=critical + (place[0].decode("ascii") if place else extension.value.hex()),
             unusual="critical and not known" if critical and oid not in _NAMES else "",
         )
+
+
+def _sgx(value: bytes) -> Iterator[Field]:
+    try:
+        yield from explain_sgx(value)
+    except FormatError as error:
+        yield Field(name="SGX extension", value=value.hex(), unusual=str(error))

@@ -11,13 +11,17 @@ from typing import Annotated, Literal
 from attest import SnpEndorsements, parse_evidence
 from attest.canonical import read_canonical
 from attest.closed import Notation, Record, read_record, write_record
+from attest.endorsements import Endorsements, TdxEndorsements, parse_endorsements
 from attest.evidence import EVIDENCE_MAX_BYTES
 from attest.receipt import RECEIPT_MAX_BYTES, Ended, Fact, parse_receipt
 from attest.scalars import Base64Url
 from attest.snp.report import parse_report
-from attest.statement import Variant, parse_statement, report_data
+from attest.statement import Platform, Variant, parse_statement, report_data
+from attest.tdx.quote import parse_quote
 from sealroom.show.certificates import explain_certificate, explain_crl, line_of_vek
+from sealroom.show.collateral import explain_collateral
 from sealroom.show.field import Field, Section
+from sealroom.show.quote import explain_quote
 from sealroom.show.report import explain_report
 from wire.keyconfig import target
 
@@ -86,32 +90,59 @@ def explain_evidence(data: bytes) -> list[Section]:
         FormatError: it or a part of it is malformed.
     """
     evidence, endorsements = parse_evidence(data)
-    fields = [
+    if isinstance(endorsements, SnpEndorsements):
+        vouched = parse_report(evidence.report).report_data
+        report = explain_report(evidence.report, line_of_vek(endorsements.vek))
+    else:
+        vouched = parse_quote(evidence.report).body.report_data
+        report = explain_quote(evidence.report)
+    bound = vouched == report_data(evidence.statement)
+    fields = (
         Field(name="platform", value=evidence.platform, means=MEANS["platform"]),
         Field(name="statement", value=f"{len(evidence.statement)} bytes"),
         Field(name="report", value=f"{len(evidence.report)} bytes"),
-    ]
-    if not isinstance(endorsements, SnpEndorsements):
-        size = f"{len(endorsements.collateral)} bytes"
-        fields.append(Field(name="collateral", value=size, unusual="not read"))
-        return [Section("evidence object", tuple(fields)), *explain_statement(evidence.statement)]
-    bound = parse_report(evidence.report).report_data == report_data(evidence.statement)
-    fields.append(
         Field(
             name="binding",
             value="the report data is SHA-512 of the statement" if bound else "none",
             unusual="" if bound else "the report vouches for something else",
-        )
+        ),
+        *_sizes(endorsements),
     )
-    crl = endorsements.crl
-    fields.append(Field(name="crl", value="none" if crl is None else f"{len(crl)} bytes"))
     return [
-        Section("evidence object", tuple(fields)),
+        Section("evidence object", fields),
         *explain_statement(evidence.statement),
-        *explain_report(evidence.report, line_of_vek(endorsements.vek)),
-        *explain_certificate(endorsements.vek),
-        *([] if crl is None else explain_crl(crl)),
+        *report,
+        *_endorsements(endorsements),
     ]
+
+
+def explain_endorsements(data: bytes) -> list[Section]:
+    """A bundle of endorsements, as an operator gives it to a guest.
+
+    Raises:
+        FormatError: it or a part of it is malformed.
+    """
+    endorsements = parse_endorsements(data)
+    snp = isinstance(endorsements, SnpEndorsements)
+    platform = Platform.SEV_SNP if snp else Platform.TDX
+    fields = (
+        Field(name="platform", value=platform, means="whose reports they are for"),
+        *_sizes(endorsements),
+    )
+    return [Section("endorsement bundle", fields), *_endorsements(endorsements)]
+
+
+def _sizes(endorsements: Endorsements) -> Iterator[Field]:
+    for name in type(endorsements).__dataclass_fields__:
+        part: bytes | None = getattr(endorsements, name)
+        yield Field(name=name, value="none" if part is None else f"{len(part)} bytes")
+
+
+def _endorsements(endorsements: Endorsements) -> list[Section]:
+    if isinstance(endorsements, TdxEndorsements):
+        return explain_collateral(endorsements.collateral)
+    crl = endorsements.crl
+    return explain_certificate(endorsements.vek) + ([] if crl is None else explain_crl(crl))
 
 
 def explain_receipt(data: bytes) -> list[Section]:

@@ -87,6 +87,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "evidence.json").write_bytes(guest.evidence)
     (folder / "examples").symlink_to(HERE.parents[1] / "examples")
     (folder / "snp").symlink_to(HERE.parent / "vectors" / "snp-evidence")
+    (folder / "tdx").symlink_to(HERE.parent / "vectors" / "tdx-evidence")
     (folder / "hcl").symlink_to(HERE.parent / "vectors" / "azure-hcl")
     return folder
 
