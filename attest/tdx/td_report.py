@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from attest.errors import FormatError
-from attest.layout import Raw, Span, decode
+from attest.layout import Raw, Span, cells, decode
 from attest.tdx.quote import TdReport10
 
 REPORT_TYPE_TDX = 0x81
@@ -80,5 +80,5 @@ def parse_td_report(data: bytes) -> TdReport:
 
 def differences(report: TdReport, body: TdReport10) -> tuple[str, ...]:
     """The fields that a quote's body has too and gives another value, by name."""
-    shared = TdReport.__dataclass_fields__.keys() & type(body).__dataclass_fields__.keys()
+    shared = cells(TdReport).keys() & cells(type(body)).keys()
     return tuple(sorted(name for name in shared if getattr(report, name) != getattr(body, name)))

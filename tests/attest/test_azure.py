@@ -21,14 +21,29 @@ from attest.azure import (
     ReportType,
     claims_report_data,
     parse_hcl,
+    refuse_unsigned,
     verify_hcl,
+    verify_hcl_quote,
 )
-from attest.layout import uncovered
+from attest.layout import cells, uncovered
 from attest.result import VerifiedReport
 from attest.snp.policy import SnpPolicy
+from attest.tdx.quote import TdReport10, parse_quote
+from attest.tdx.td_report import (
+    HASHED,
+    REPORT_TYPE_TDX,
+    TdReport,
+    differences,
+    parse_td_report,
+)
 from lab.mocktsm import MockSnp, mock_policy, mock_roots
+from lab.mocktsm.intel_collateral import collateral
+from lab.mocktsm.intel_pki import mock_intel_roots
+from lab.mocktsm.tdx_quote import quote
 from sealroom.pem import read_pem
 from tests.attest.snp.evidence import Sample, fitting_policy
+from tests.attest.tdx.case import NOW as CASE_NOW
+from tests.attest.tdx.case import STRICT
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "azure-hcl"
 MANIFEST: dict[str, Any] = json.loads((FOLDER / "manifest.json").read_text())
@@ -198,3 +213,139 @@ def test_any_bytes_give_a_report_or_the_packages_error(noise: bytes, at: int) ->
     except FormatError:
         return
     assert hcl.kind in ReportType
+
+
+TDX_CLAIMS = b'{"keys":[],"td":true}'
+PARTS = {"report_data": claims_report_data(TDX_CLAIMS)}
+
+
+def td_report(body: TdReport10, **changes: bytes) -> bytes:
+    """A TDREPORT of the TD that a body is of; nobody can check its MAC."""
+    data = bytearray(TdReport.SIZE)
+    data[0] = REPORT_TYPE_TDX
+    for name, cell in cells(TdReport).items():
+        value = changes.get(name, getattr(body, name, None))
+        if value is not None:
+            data[cell.offset : cell.offset + len(value)] = value
+    for name, span in HASHED.items():
+        at = cells(TdReport)[name].offset
+        data[at : at + 48] = hashlib.sha384(data[span.start : span.end]).digest()
+    return bytes(data)
+
+
+def td_quote(version: int = 5, **body: bytes) -> bytes:
+    """A quote of a TD that had these claims vouched for."""
+    body_type = 3 if version == 5 else 2
+    return quote(version=version, body_type=body_type, body=PARTS | body)
+
+
+def wrap_td(data: bytes, claims: bytes = TDX_CLAIMS) -> bytes:
+    return wrap(data + bytes(0x4A0 - len(data)), claims, kind=4)
+
+
+def verify_td(hcl: bytes, quoted: bytes) -> VerifiedReport:
+    return verify_hcl_quote(
+        hcl, quoted, collateral(), STRICT, roots=mock_intel_roots().intel, now=CASE_NOW
+    )
+
+
+def td_refusal(hcl: bytes, quoted: bytes) -> tuple[Stage, list[Reason]]:
+    with pytest.raises(Refused) as caught:
+        verify_td(hcl, quoted)
+    return caught.value.stage, [finding.reason for finding in caught.value.findings]
+
+
+def test_every_byte_of_a_td_report_is_named_once_or_reserved() -> None:
+    assert uncovered(TdReport) == []
+
+
+def test_a_real_td_report_is_read_and_is_of_the_claims() -> None:
+    hcl = parse_hcl(load("tdx/hcl.bin"))
+    report = parse_td_report(hcl.report)
+    assert report.report_data == claims_report_data(hcl.claims)
+    assert report.xfam.hex() == "e718060000000000"
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_a_td_is_accepted_with_a_quote_of_its_td_report(version: int) -> None:
+    quoted = td_quote(version)
+    report = verify_td(wrap_td(td_report(parse_quote(quoted).body)), quoted)
+    assert [check.rule for check in report.checks[-2:]] == ["A1", "A2"]
+    assert report.report_data == claims_report_data(TDX_CLAIMS)
+    assert report.tcb_status == "UpToDate"
+
+
+def test_a_quote_vouches_for_its_own_claims_only() -> None:
+    quoted = td_quote()
+    hcl = wrap_td(td_report(parse_quote(quoted).body), b'{"keys":[1]}')
+    assert td_refusal(hcl, quoted) == (Stage.BINDING, [Reason.REPORT_DATA_MISMATCH])
+
+
+@pytest.mark.parametrize("name", sorted(cells(TdReport10)))
+def test_a_quote_and_a_td_report_agree_in_every_field(name: str) -> None:
+    quoted = td_quote()
+    body = parse_quote(quoted).body
+    other = bytes(byte ^ 1 for byte in getattr(body, name))
+    report = td_report(body, **{name: other})
+    assert differences(parse_td_report(report), body) == (name,)
+    with pytest.raises(Refused) as caught:
+        verify_td(wrap_td(report), quoted)
+    (finding,) = caught.value.findings
+    assert (caught.value.stage, finding.reason) == (Stage.BINDING, Reason.QUOTE_OF_ANOTHER_REPORT)
+    assert finding.wanted == f"a quote of the TDREPORT inside, which has another {name}"
+
+
+@pytest.mark.parametrize("name", ["tee_tcb_svn2", "mrservicetd"])
+def test_what_only_later_bodies_have_is_compared_where_they_have_it(name: str) -> None:
+    quoted, old = td_quote(5), td_quote(4)
+    body = parse_quote(quoted).body
+    report = td_report(body, **{name: b"\x07" * len(getattr(body, name))})
+    assert td_refusal(wrap_td(report), quoted)[1] == [Reason.QUOTE_OF_ANOTHER_REPORT]
+    assert verify_td(wrap_td(report), old).checks[-1].rule == "A2"
+
+
+def test_a_quote_that_does_not_verify_is_refused_before_it_is_compared() -> None:
+    quoted = bytearray(td_quote())
+    quoted[0x36 + 520] ^= 1
+    hcl = wrap_td(td_report(parse_quote(td_quote()).body))
+    assert td_refusal(hcl, bytes(quoted)) == (Stage.SIGNATURE, [Reason.QUOTE_SIGNATURE])
+
+
+def test_without_a_quote_nothing_signs_a_td_report() -> None:
+    with pytest.raises(Refused) as caught:
+        refuse_unsigned(load("tdx/hcl.bin"))
+    (finding,) = caught.value.findings
+    assert (caught.value.stage, finding.reason) == (Stage.SIGNATURE, Reason.QUOTE_REQUIRED)
+    assert "nobody but the processor that made a TDREPORT" in finding.got
+
+
+def test_an_snp_report_is_no_td_report() -> None:
+    assert td_refusal(GOOD, td_quote()) == (Stage.FORMAT, [Reason.UNSUPPORTED_PLATFORM])
+    with pytest.raises(Refused, match="unsupported-platform: wanted TDX, got SNP"):
+        refuse_unsigned(GOOD)
+
+
+BROKEN_TD = {
+    "another type": (0x000, b"\x00"),
+    "a reserved byte": (0x004, b"\x01"),
+    "a module that is not the hashed one": (0x108, b"\xee"),
+    "a TD that is not the hashed one": (0x210, b"\xee"),
+    "a byte after it": (0x400, b"\x01"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN_TD)
+def test_another_td_report_is_refused_in_the_first_stage(what: str) -> None:
+    at, value = BROKEN_TD[what]
+    hcl = load("tdx/hcl.bin")
+    broken = hcl[: 0x20 + at] + value + hcl[0x21 + at :]
+    assert td_refusal(broken, td_quote()) == (Stage.FORMAT, [Reason.MALFORMED_REPORT])
+
+
+@given(st.binary(max_size=1200))
+def test_any_bytes_give_a_td_report_or_the_packages_error(noise: bytes) -> None:
+    real = parse_hcl(load("tdx/hcl.bin")).report
+    try:
+        assert parse_td_report((real[: len(real) - len(noise)] + noise)[:1024])
+    except FormatError:
+        return
