@@ -26,6 +26,7 @@ from attest.snp.certificate import KeyKind
 from attest.snp.product import PRODUCTS, ProductLine
 from attest.snp.report import ECDSA_P384_SHA384, P384_ORDER, SIGNED, VERSIONS, ReportV2
 from attest.snp.tcb import Tcb, tcb
+from lab.mocktsm.layouts import encode
 from lab.mocktsm.pki import vek_certificate
 
 MOCK_MEASUREMENT = hashlib.sha384(b"MOCK guest: nobody measured anything").digest()
@@ -144,19 +145,9 @@ class MockSnp:
         values |= changes
         reported = values["reported_tcb"]
         key = self.key(Tcb(self.line, reported) if isinstance(reported, bytes) else self.tcb)
-        return sign_report(key, encode_report(layout, values))
-
-
-def encode_report(layout: type[ReportV2], values: dict[str, int | bytes]) -> bytes:
-    """Write a report; fields that the layout lacks or that have no value are left zero."""
-    data = bytearray(layout.SIZE)
-    for name, cell in cells(layout).items():
-        value = values.get(name, 0)
-        raw = value.to_bytes(cell.size, "little") if isinstance(value, int) else value
-        if len(raw) != cell.size:
-            raise ValueError(f"{name} has {len(raw)} bytes, not {cell.size}")
-        data[cell.offset : cell.offset + cell.size] = raw
-    return bytes(data)
+        known = cells(layout)  # earlier versions lack fields of later ones
+        kept = {name: value for name, value in values.items() if name in known}
+        return sign_report(key, encode(layout, kept))
 
 
 def sign_report(key: EllipticCurvePrivateKey, report: bytes) -> bytes:

@@ -9,10 +9,10 @@ import pytest
 
 from attest.evidence import parse_evidence
 from attest.snp.launch import explain as snp_explain
+from lab.mocktsm import tdx_quote
 from sealroom import cli_measure
 from sealroom.cli import main
 from tests.attest import ovmf
-from tests.attest.tdx import mint
 from tests.attest.tdx.launch import pe
 from tests.sealroom.guest import Guest
 
@@ -230,7 +230,7 @@ def test_a_quote_is_explained_register_by_register(capsys: Capture) -> None:
     expected = keep("expected.json", tdx(), capsys)
     values = told(tdx(cmdline=f"{CMDLINE} "), capsys)["values"]
     body = {name: bytes.fromhex(value) for name, value in values.items()}
-    Path("quote.bin").write_bytes(mint.quote(body=body))
+    Path("quote.bin").write_bytes(tdx_quote.quote(body=body))
     read = told(["explain", expected, "quote.bin"], capsys, DIFFERENT)
     (hypothesis,) = read["hypotheses"]
     assert hypothesis["why"] == "it gives exactly this rtmr2"

@@ -19,8 +19,8 @@ from attest.snp.report import ReportV3, ReportV5, parse_report
 from attest.snp.verify import verify_report
 from attest.x509 import parse_crl
 from lab.mocktsm import mock_roots
+from lab.mocktsm.layouts import encode
 from lab.mocktsm.pki import vek_certificate
-from lab.mocktsm.snp import encode_report
 from tests.attest.snp.evidence import FOLDER, MANIFEST, Sample, fitting_policy, load, samples
 
 EACH = pytest.mark.parametrize("sample", samples(), ids=lambda sample: sample.name)
@@ -117,7 +117,7 @@ def test_the_mock_writes_the_same_layout(sample: Sample) -> None:
     """Writing a real report's fields again gives its bytes."""
     report = parse_report(sample.report)
     values = {name: getattr(report, name) for name in cells(type(report))}
-    assert encode_report(type(report), values) == sample.report
+    assert encode(type(report), values) == sample.report
 
 
 @EACH

@@ -12,20 +12,17 @@ from datetime import timedelta
 
 from attest import Reason, Stage
 from attest.roots import intel_roots
-from tests.attest.tdx.case import NOW, TdxCase, collated, quoted
-from tests.attest.tdx.mint import (
+from lab.mocktsm.intel_collateral import (
     OLD_DATE,
     OLD_SGX,
     OLD_TDX,
-    SEPT_VE_DISABLE,
     level,
-    pck_chain,
     platform_tcb,
     qe_identity,
     sign_document,
     tcb_info,
 )
-from tests.attest.tdx.pki import (
+from lab.mocktsm.intel_pki import (
     OTHER_ROOT,
     PCK,
     PLATFORM_CA,
@@ -38,6 +35,8 @@ from tests.attest.tdx.pki import (
     root_certificate,
     tcb_signer_certificate,
 )
+from lab.mocktsm.tdx_quote import SEPT_VE_DISABLE, pck_chain
+from tests.attest.tdx.case import NOW, TdxCase, collated, quoted
 
 DAY = timedelta(days=1)
 ONES = b"\x01" * 48

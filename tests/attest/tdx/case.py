@@ -13,8 +13,9 @@ from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
 from attest.tdx.roots import IntelRoot
 from attest.tdx.tcb_info import TcbStatus
 from attest.tdx.verify import verify_quote
-from tests.attest.tdx.mint import MOCK_MRTD, MOCK_RTMRS, XFAM, collateral, quote
-from tests.attest.tdx.pki import mock_intel_roots
+from lab.mocktsm.intel_collateral import collateral
+from lab.mocktsm.intel_pki import mock_intel_roots
+from lab.mocktsm.tdx_quote import MOCK_MRTD, MOCK_RTMRS, XFAM, quote
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ZEROS = bytes(48)

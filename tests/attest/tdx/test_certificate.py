@@ -22,8 +22,7 @@ from attest.tdx.certificate import (
 )
 from attest.tdx.roots import SPKI_P256, Role, p256_key, parse_holder
 from lab.mocktsm.der import element, extension, integer, sequence
-from tests.attest.tdx.mint import pck_chain
-from tests.attest.tdx.pki import (
+from lab.mocktsm.intel_pki import (
     PCK,
     PLATFORM_CA,
     PROCESSOR_CA,
@@ -38,6 +37,7 @@ from tests.attest.tdx.pki import (
     root_certificate,
     tcb_signer_certificate,
 )
+from lab.mocktsm.tdx_quote import pck_chain
 
 SGX = "1.2.840.113741.1.13.1"
 VALUES = PckValues()

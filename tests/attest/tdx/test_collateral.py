@@ -20,7 +20,7 @@ from attest.tdx.tcb_info import (
     parse_qe_identity,
     parse_tcb_info,
 )
-from tests.attest.tdx.mint import (
+from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,
     GOOD_TDX,
@@ -34,7 +34,7 @@ from tests.attest.tdx.mint import (
     qe_identity,
     tcb_info,
 )
-from tests.attest.tdx.pki import (
+from lab.mocktsm.intel_pki import (
     pck_ca_certificate,
     pem,
     root_certificate,

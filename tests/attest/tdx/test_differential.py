@@ -14,10 +14,7 @@ from hypothesis import strategies as st
 
 from attest import Reason, Refused
 from attest.tdx.tcb_info import PART_STATUSES, PLATFORM_STATUSES, TcbStatus
-from tests.attest.tdx.breaks import BREAKS
-from tests.attest.tdx.case import TdxCase, collated, quoted
-from tests.attest.tdx.evidence import ANY_ADVISORY, Bundle, bundles, permissive
-from tests.attest.tdx.mint import (
+from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,
     GOOD_TDX,
@@ -29,10 +26,13 @@ from tests.attest.tdx.mint import (
     module,
     platform_tcb,
     qe_identity,
-    quote,
     tcb_info,
 )
-from tests.attest.tdx.pki import root_certificate
+from lab.mocktsm.intel_pki import root_certificate
+from lab.mocktsm.tdx_quote import quote
+from tests.attest.tdx.breaks import BREAKS
+from tests.attest.tdx.case import TdxCase, collated, quoted
+from tests.attest.tdx.evidence import ANY_ADVISORY, Bundle, bundles, permissive
 
 Verdict = tuple[str, tuple[str, ...]]
 REFUSED: Verdict = ("refused", ())

@@ -20,7 +20,7 @@ from attest.tdx.quote import (
     TdReport15Ex,
     parse_quote,
 )
-from tests.attest.tdx.mint import AUTH_DATA, quote
+from lab.mocktsm.tdx_quote import AUTH_DATA, quote
 
 V4, V5 = quote(), quote(body_type=3)
 SIGNATURE_DATA_4 = 48 + 584  # where the length of the signature data stands

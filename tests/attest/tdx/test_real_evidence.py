@@ -22,9 +22,9 @@ from attest.tdx.tcb import evaluate
 from attest.tdx.tcb_info import TcbStatus
 from attest.tdx.verify import verify_quote
 from lab.mocktsm.der import oid
+from lab.mocktsm.intel_pki import PckValues, derive_key, mock_intel_roots, point, raw_signature
+from lab.mocktsm.layouts import encode
 from tests.attest.tdx.evidence import FOLDER, MANIFEST, Bundle, bundles, load, permissive, strict
-from tests.attest.tdx.mint import encode
-from tests.attest.tdx.pki import PckValues, derive_key, mock_intel_roots, point, raw_signature
 
 BUNDLES = bundles()
 EACH_BUNDLE = pytest.mark.parametrize("bundle", BUNDLES.values(), ids=lambda bundle: bundle.name)

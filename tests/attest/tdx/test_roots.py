@@ -12,7 +12,7 @@ from attest import FormatError, Roots, amd_roots
 from attest.roots import intel_roots, pinned_roots, read_roots, write_roots
 from attest.tdx.roots import Role, load_intel_root
 from lab.mocktsm import mock_roots
-from tests.attest.tdx.pki import (
+from lab.mocktsm.intel_pki import (
     OTHER_ROOT,
     PCK,
     ROOT,

@@ -10,8 +10,7 @@ import pytest
 from attest import Reason
 from attest.tdx.tcb import converge
 from attest.tdx.tcb_info import PART_STATUSES, PLATFORM_STATUSES, TcbStatus
-from tests.attest.tdx.case import STRICT, TdxCase, rated
-from tests.attest.tdx.mint import (
+from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,
     GOOD_TDX,
@@ -21,12 +20,12 @@ from tests.attest.tdx.mint import (
     collateral,
     level,
     module,
-    pck_chain,
     platform_tcb,
-    quote,
     tcb_info,
 )
-from tests.attest.tdx.pki import PckValues, pck_certificate
+from lab.mocktsm.intel_pki import PckValues, pck_certificate
+from lab.mocktsm.tdx_quote import pck_chain, quote
+from tests.attest.tdx.case import STRICT, TdxCase, rated
 
 S = TcbStatus
 OUT, CONFIGURE = S.OUT_OF_DATE, S.OUT_OF_DATE_CONFIGURATION_NEEDED

@@ -23,21 +23,8 @@ from attest.tdx.chain import CHAIN_RULES
 from attest.tdx.roots import Role
 from attest.tdx.rules import RULES, SIGNATURE_RULES
 from attest.tdx.tcb_info import TcbStatus
-from tests.attest.case import STATEMENT
-from tests.attest.case import good as good_snp
-from tests.attest.tdx.breaks import BREAKS, DAY
-from tests.attest.tdx.case import NOW, STRICT, ZEROS, TdxCase, collated, quoted
-from tests.attest.tdx.mint import (
-    ATTESTATION,
-    AUTH_DATA,
-    MOCK_MRTD,
-    TEE_TCB_SVN,
-    collateral_members,
-    pck_chain,
-    quote,
-    tcb_info,
-)
-from tests.attest.tdx.pki import (
+from lab.mocktsm.intel_collateral import collateral_members, tcb_info
+from lab.mocktsm.intel_pki import (
     LIST_LIFE,
     PLATFORM_CA,
     ROOT,
@@ -51,6 +38,11 @@ from tests.attest.tdx.pki import (
     pck_certificate,
     point,
 )
+from lab.mocktsm.tdx_quote import ATTESTATION, AUTH_DATA, MOCK_MRTD, TEE_TCB_SVN, pck_chain, quote
+from tests.attest.case import STATEMENT
+from tests.attest.case import good as good_snp
+from tests.attest.tdx.breaks import BREAKS, DAY
+from tests.attest.tdx.case import NOW, STRICT, ZEROS, TdxCase, collated, quoted
 
 GOOD = TdxCase()
 TABLES = (CHAIN_RULES, SIGNATURE_RULES, RULES)

@@ -3,7 +3,8 @@
 
 Names but the root's, extensions and their order are as dumped from real certificates (Intel SGX PCK
 Certificate and CRL Profile). Everything is a function of its arguments: keys follow from their
-labels and ECDSA is as in RFC 6979. The root's name ends in MOCK.
+labels and ECDSA is as in RFC 6979. The root's name ends in MOCK; the others must be Intel's own,
+by which `attest` knows what a certificate is for.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def point(key: EllipticCurvePrivateKey) -> bytes:
 
 
 def raw_signature(key: EllipticCurvePrivateKey, data: bytes) -> bytes:
-    """r and s, as quotes and collateral carry them."""
+    """R and s, as quotes and collateral carry them."""
     r, s = decode_dss_signature(key.sign(data, _DETERMINISTIC))
     return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
@@ -68,6 +69,7 @@ class Signer:
 
     @property
     def key(self) -> EllipticCurvePrivateKey:
+        """What it signs with."""
         return derive_key(self.label)
 
     @property
@@ -102,6 +104,7 @@ class PckValues:
 
     @property
     def encoded(self) -> bytes:
+        """The extension's value, DER."""
         tcb = [pair(f"{_SGX}.2.{n}", integer(svn)) for n, svn in enumerate(self.cpu_svns, 1)]
         tcb.append(pair(f"{_SGX}.2.17", integer(self.pce_svn)))
         tcb.append(pair(f"{_SGX}.2.18", element(OCTET_STRING, self.cpu_svns)))
@@ -170,16 +173,19 @@ def _spki(signer: Signer) -> bytes:
 
 @cache
 def root_certificate(signer: Signer = ROOT) -> bytes:
+    """The root's own certificate, DER."""
     return certificate(signer, signer, Role.ROOT)
 
 
 @cache
 def pck_ca_certificate(ca: Signer = PLATFORM_CA, signer: Signer = ROOT) -> bytes:
+    """The certificate of what issues PCK certificates, DER."""
     return certificate(signer, ca, Role.PCK_CA)
 
 
 @cache
 def tcb_signer_certificate(signer: Signer = ROOT) -> bytes:
+    """The certificate of what signs TCB information and QE identities, DER."""
     return certificate(signer, TCB_SIGNER, Role.END)
 
 
