@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from attest.gaps import Gap, GapRule
 from attest.tdx.policy import TdAttribute, TdxPolicy
@@ -11,6 +12,19 @@ from attest.tdx.tcb_info import TcbStatus
 
 ABI = "Intel 348551"  # TDX module ABI specification
 DCAP = "Intel TDX DCAP Quoting Library API"
+LINUX = "Linux, arch/x86/coco/tdx/tdx.c"
+MIGRATION = ("CVE-2025-30513", "INTEL-TA-01397")
+
+# The last of Intel's TCB recoveries whose documents are in tests/vectors/tdx-evidence: its number,
+# the date of its levels, and the advisories that they give for the level before it.
+RECOVERY = 18
+RECOVERY_DATE = datetime(2024, 11, 13, tzinfo=UTC)
+RECOVERED = (
+    "CVE-2024-27457",
+    *("INTEL-SA-01036", "INTEL-SA-01079", "INTEL-SA-01099", "INTEL-SA-01103", "INTEL-SA-01111"),
+)
+
+_NOTHING = bytes(48)
 
 RULES: tuple[GapRule[TdxPolicy], ...] = (
     GapRule(
@@ -28,6 +42,51 @@ RULES: tuple[GapRule[TdxPolicy], ...] = (
         (DCAP,),
     ),
     GapRule(
+        "tdx-stale-evaluation",
+        "tdx.evaluation",
+        lambda p: p.evaluation < RECOVERY,
+        f"collateral older than Intel's recovery {RECOVERY} calls a platform UpToDate that is open "
+        "to TDXdown and whatever else that recovery closed",
+        RECOVERED,
+    ),
+    GapRule(
+        "tdx-stale-tcb",
+        "tdx.tcb_date",
+        lambda p: p.tcb_date < RECOVERY_DATE,
+        f"a level older than Intel's recovery of {RECOVERY_DATE:%Y-%m-%d} is accepted where its "
+        "status is",
+        RECOVERED,
+    ),
+    GapRule(
+        "tdx-body-1.0",
+        "tdx.body_types",
+        lambda p: 2 in p.body_types,
+        "a TD report of TDX 1.0 tells neither which service TDs act on the TD nor which TDX module "
+        "runs now",
+        (ABI,),
+    ),
+    GapRule(
+        "tdx-body-extended",
+        "tdx.body_types",
+        lambda p: 4 in p.body_types,
+        "a TD may have begun on another platform, which nobody has verified",
+        (ABI, *MIGRATION),
+    ),
+    GapRule(
+        "tdx-service-td",
+        "tdx.service_tds",
+        lambda p: bool(p.service_tds - {_NOTHING}),
+        "a service TD may act on the TD from outside, and is as trusted as it",
+        (ABI, *MIGRATION),
+    ),
+    GapRule(
+        "tdx-devices",
+        "tdx.devices",
+        lambda p: bool(p.devices - {_NOTHING}),
+        "devices may read and write the TD's memory",
+        (ABI,),
+    ),
+    GapRule(
         "tdx-trailing-bytes",
         "tdx.trailing_bytes",
         lambda p: p.trailing_bytes,
@@ -37,14 +96,15 @@ RULES: tuple[GapRule[TdxPolicy], ...] = (
     GapRule(
         "tdx-migratable",
         "tdx.td_allows",
-        lambda p: TdAttribute.MIGRATABLE in p.td_allows,
-        "the TD may be moved to another platform, which nobody has verified",
-        (ABI,),
+        lambda p: TdAttribute.MIGRATABLE in p.td_allows | p.td_requires,
+        "the TD may be moved to another platform, which nobody has verified, and older modules let "
+        "it become debuggable on the way",
+        (ABI, *MIGRATION),
     ),
     GapRule(
         "tdx-perfmon",
         "tdx.td_allows",
-        lambda p: TdAttribute.PERFMON in p.td_allows,
+        lambda p: TdAttribute.PERFMON in p.td_allows | p.td_requires,
         "the TD may use the processor's performance counters",
         (ABI,),
     ),
@@ -53,7 +113,7 @@ RULES: tuple[GapRule[TdxPolicy], ...] = (
         "tdx.td_requires",
         lambda p: TdAttribute.SEPT_VE_DISABLE not in p.td_requires,
         "the host may take a page away and so raise an exception inside the TD at any access",
-        (ABI,),
+        (ABI, LINUX),
     ),
 )
 

@@ -346,6 +346,7 @@ def test_another_td_report_is_refused_in_the_first_stage(what: str) -> None:
 def test_any_bytes_give_a_td_report_or_the_packages_error(noise: bytes) -> None:
     real = parse_hcl(load("tdx/hcl.bin")).report
     try:
-        assert parse_td_report((real[: len(real) - len(noise)] + noise)[:1024])
+        report = parse_td_report((real[: len(real) - len(noise)] + noise)[:1024])
     except FormatError:
         return
+    assert report.report_type[0] == REPORT_TYPE_TDX

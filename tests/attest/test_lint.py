@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import timedelta
 
 import pytest
 
@@ -35,9 +35,12 @@ from attest.snp.policy import (
 )
 from attest.snp.product import PRODUCTS, Component, ProductLine, line_of
 from attest.statement import PRODUCT, Variant
+from attest.tdx.collateral import parse_collateral
+from attest.tdx.gaps import RECOVERED, RECOVERY, RECOVERY_DATE
 from attest.tdx.gaps import RULES as TDX_RULES
 from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
 from attest.tdx.tcb_info import TcbStatus
+from tests.attest.tdx.evidence import bundles
 
 DIGEST = frozenset({bytes(32)})
 
@@ -80,18 +83,18 @@ SNP = SnpPolicy(
     author_keys=frozenset({bytes(48)}),
 )
 TDX = TdxPolicy(
-    versions=frozenset({4}),
-    body_types=frozenset({2}),
+    versions=frozenset({5}),
+    body_types=frozenset({3}),
     trailing_bytes=False,
     statuses=frozenset({TcbStatus.UP_TO_DATE}),
     advisories=frozenset(),
-    evaluation=17,
-    tcb_date=datetime(2024, 3, 13, tzinfo=UTC),
+    evaluation=RECOVERY,
+    tcb_date=RECOVERY_DATE,
     td_allows=frozenset({TdAttribute.PKS}),
     td_requires=frozenset({TdAttribute.SEPT_VE_DISABLE}),
     xfam=bytes(8),
-    service_tds=frozenset(),
-    devices=frozenset(),
+    service_tds=frozenset({bytes(48)}),
+    devices=frozenset({bytes(48)}),
     images=(TdImage(**dict.fromkeys(TdImage.__dataclass_fields__, bytes(48))),),
     config_ids=frozenset({bytes(48)}),
     owners=frozenset({bytes(48)}),
@@ -148,6 +151,12 @@ OPENED: dict[str, Callable[[], Policy]] = {
     "tdx-trailing-bytes": tdx(trailing_bytes=True),
     "tdx-migratable": tdx(td_allows=frozenset({TdAttribute.MIGRATABLE})),
     "tdx-perfmon": tdx(td_allows=frozenset({TdAttribute.PERFMON})),
+    "tdx-stale-evaluation": tdx(evaluation=RECOVERY - 1),
+    "tdx-stale-tcb": tdx(tcb_date=RECOVERY_DATE - timedelta(days=1)),
+    "tdx-body-1.0": tdx(body_types=frozenset({2, 3})),
+    "tdx-body-extended": tdx(body_types=frozenset({3, 4})),
+    "tdx-service-td": tdx(service_tds=frozenset({bytes(48), b"\x01" * 48})),
+    "tdx-devices": tdx(devices=frozenset({b"\x01" * 48})),
     "tdx-sept-ve": tdx(td_requires=frozenset()),
     "not-production": statement(variants=frozenset({Variant.PRODUCTION, Variant.MOCK})),
     "key-life": statement(life_s=3601),
@@ -245,3 +254,17 @@ def test_of_a_processor_that_no_row_names_the_microcode_is_not_judged() -> None:
     svns = {Component.SNP: 0x1B, Component.MICROCODE: 0}
     assert list(below(ProductLine.GENOA, svns, bergamo)) == []
     assert list(below(ProductLine.GENOA, svns | {Component.SNP: 0x1A}, bergamo)) != []
+
+
+def test_the_recovery_is_the_last_that_is_in_the_evidence() -> None:
+    documents = [parse_collateral(bundle.collateral).tcb_info for bundle in bundles().values()]
+    last = max(documents, key=lambda document: document.issue.evaluation)
+    assert last.issue.evaluation == RECOVERY
+    assert last.levels[0].rating.date == RECOVERY_DATE
+    assert set(last.levels[1].rating.advisories) <= set(RECOVERED)
+
+
+@pytest.mark.parametrize("name", [TdAttribute.MIGRATABLE, TdAttribute.PERFMON])
+def test_what_is_demanded_is_left_open_as_well(name: TdAttribute) -> None:
+    policy = tdx(td_requires=frozenset({name, TdAttribute.SEPT_VE_DISABLE}))()
+    assert [gap.rule for gap in lint(policy)] == [f"tdx-{name}"]
