@@ -247,7 +247,7 @@ def _bound(report: VerifiedReport, *outcomes: Outcome) -> VerifiedReport:
         tcb=report.tcb,
         tcb_status=report.tcb_status,
         advisories=report.advisories,
-        checks=report.checks + bound,
+        outcomes=report.outcomes + bound,
         notes=report.notes,
         expires=report.expires,
     )

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A strict reader for DER (ITU-T X.690 §10), as much of it as certificates need.
 
-One spelling only: definite and minimal lengths, low tag numbers, minimal integers. Each element
-keeps the bytes it came in, because signatures are checked over those and names are compared by
-them. `cryptography`'s own certificate parser is not used: every AMD VEK has serial number 0, which
-it announces to refuse, and older ones carry a PSS encoding that is not canonical.
+One spelling only: definite and minimal lengths, low tag numbers, minimal integers, nothing between
+or after elements. An element is told by its place in the input, so that the bytes that a signature
+is over are the bytes that came. `cryptography`'s own certificate parser is not used: every AMD VEK
+has serial number 0, which it announces to refuse, and older ones carry a PSS encoding that is not
+canonical.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import NamedTuple
+from functools import lru_cache
 
 from attest.errors import FormatError
-from attest.reader import Reader
 
 BOOLEAN = 0x01
 INTEGER = 0x02
@@ -25,8 +25,13 @@ UTC_TIME = 0x17
 GENERALIZED_TIME = 0x18
 SEQUENCE = 0x30
 
+LENGTH_MAX_BYTES = 4
+OIDS_REMEMBERED = 256  # entries; each is at most as long as a certificate
+
+# Tag, and where the element starts, where its value begins, where both end.
+Element = tuple[int, int, int, int]
+
 _TIME_BYTES = {UTC_TIME: 13, GENERALIZED_TIME: 15}
-_TRUE = b"\xff"
 
 
 def explicit(number: int) -> int:
@@ -34,129 +39,151 @@ def explicit(number: int) -> int:
     return 0xA0 | number
 
 
-class Element(NamedTuple):
-    """One tag, length and value: ``raw`` is all three, ``offset`` is where the value begins."""
+class Der:
+    """One input in DER. Every verb names the tag that it wants and raises FormatError otherwise.
 
-    tag: int
-    body: bytes
-    raw: bytes
-    offset: int
+    Args:
+        what: the structure's name, for errors.
+        data: the bytes to read.
+    """
 
+    __slots__ = ("data", "what")
 
-class DerReader(Reader):
-    """A `Reader` whose items are DER elements."""
+    def __init__(self, what: str, data: bytes) -> None:
+        self.what = what
+        self.data = data
 
-    def peek(self) -> int | None:
-        """The next element's tag, or None at the end."""
-        return self.data[self.at] if self.at < len(self.data) else None
+    def error(self, element: Element, problem: str) -> FormatError:
+        """An error about one element."""
+        return FormatError(self.what, element[1], problem)
 
-    def element(self, tag: int) -> Element:
-        """The next element, which must carry ``tag``.
+    def whole(self) -> Element:
+        """The one element that the input consists of."""
+        found = self._elements(0, len(self.data))
+        if len(found) != 1:
+            raise FormatError(self.what, 0, f"wanted one element, got {len(found)}")
+        return found[0]
 
-        Raises:
-            FormatError: another tag, or a length that is not DER.
-        """
-        data, start = self.data, self.at
-        if self.peek() != tag:
-            got = "the end" if self.peek() is None else f"0x{data[start]:02x}"
-            raise self.error(f"wanted tag 0x{tag:02x}, got {got}")
-        self.at = start + 1
-        size = self.take(1)[0]
-        if size & 0x80:
-            digits = self.take(size & 0x7F)
-            size = int.from_bytes(digits, "big")
-            if len(digits) > 4 or digits[:1] in (b"", b"\x00") or size < 0x80:
-                raise self.error("length is not minimal and definite")
-        begin = self.at
-        body = self.take(size)
-        return Element(tag, body, data[start : self.at], self.base + begin)
+    def inside(self, element: Element, tag: int = SEQUENCE) -> list[Element]:
+        """The elements that the value of ``element`` consists of."""
+        if element[0] != tag:
+            raise self._unlike(element, tag)
+        return self._elements(element[2], element[3])
 
-    def inside(self, element: Element) -> DerReader:
-        """A reader over an element's value."""
-        return DerReader(self.what, element.body, element.offset)
+    def fields(self, element: Element, count: int, tag: int = SEQUENCE) -> list[Element]:
+        """The elements that the value of ``element`` consists of, which are ``count``."""
+        found = self.inside(element, tag)
+        if len(found) != count:
+            raise self.error(element, f"wanted {count} elements in it, got {len(found)}")
+        return found
 
-    def enter(self, tag: int = SEQUENCE) -> DerReader:
-        """A reader over the next element's value.
+    def raw(self, element: Element, tag: int = SEQUENCE) -> bytes:
+        """The element's bytes, tag and length included."""
+        if element[0] != tag:
+            raise self._unlike(element, tag)
+        return self.data[element[1] : element[3]]
 
-        Raises:
-            FormatError: see `element`.
-        """
-        return self.inside(self.element(tag))
+    def value(self, element: Element, tag: int) -> bytes:
+        """The bytes of the element's value."""
+        if element[0] != tag:
+            raise self._unlike(element, tag)
+        return self.data[element[2] : element[3]]
 
-    def integer(self) -> int:
-        """The next element, a non-negative INTEGER.
-
-        Raises:
-            FormatError: it is something else, negative, or not minimal.
-        """
-        element = self.element(INTEGER)
-        body = element.body
-        if not body or body[0] & 0x80 or (len(body) > 1 and body[0] == 0 and body[1] < 0x80):
-            raise FormatError(self.what, element.offset, "INTEGER is negative or not minimal")
+    def integer(self, element: Element) -> int:
+        """A non-negative INTEGER."""
+        body = self.value(element, INTEGER)
+        if not body or body[0] & 0x80 or (len(body) > 1 and not body[0] and body[1] < 0x80):
+            raise self.error(element, "INTEGER is negative or not minimal")
         return int.from_bytes(body, "big")
 
-    def boolean(self) -> bool:
-        """The next element, a BOOLEAN that is true: DER leaves the default, false, out.
-
-        Raises:
-            FormatError: it is something else.
-        """
-        element = self.element(BOOLEAN)
-        if element.body != _TRUE:
-            raise FormatError(self.what, element.offset, "BOOLEAN is not 0xff")
+    def true(self, element: Element) -> bool:
+        """A BOOLEAN that is true: DER leaves the default, false, out."""
+        if self.value(element, BOOLEAN) != b"\xff":
+            raise self.error(element, "BOOLEAN is not 0xff")
         return True
 
-    def bits(self) -> bytes:
-        """The next element, a BIT STRING of whole bytes.
+    def bits(self, element: Element) -> bytes:
+        """A BIT STRING of whole bytes."""
+        body = self.value(element, BIT_STRING)
+        if body[:1] != b"\x00":
+            raise self.error(element, "BIT STRING has unused bits")
+        return body[1:]
 
-        Raises:
-            FormatError: it is something else, or has unused bits.
-        """
-        element = self.element(BIT_STRING)
-        if element.body[:1] != b"\x00":
-            raise FormatError(self.what, element.offset, "BIT STRING has unused bits")
-        return element.body[1:]
-
-    def oid(self) -> str:
-        """The next element, an OBJECT IDENTIFIER, in dotted form.
-
-        Raises:
-            FormatError: it is something else, or not minimal.
-        """
-        element = self.element(OBJECT_IDENTIFIER)
-        arcs: list[int] = []
-        arc, fresh = 0, True
-        for byte in element.body:
-            if fresh and byte == 0x80:
-                raise FormatError(self.what, element.offset, "arc is not minimal")
-            arc, fresh = arc << 7 | byte & 0x7F, not byte & 0x80
-            if fresh:
-                arcs.append(arc)
-                arc = 0
-        if not fresh or not arcs:
-            raise FormatError(self.what, element.offset, "OBJECT IDENTIFIER is cut off")
-        first = min(arcs[0] // 40, 2)
-        return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))
-
-    def time(self) -> datetime:
-        """The next element, a UTCTime or GeneralizedTime in the one form of RFC 5280 §4.1.2.5.
-
-        Raises:
-            FormatError: it is something else, or GeneralizedTime where UTCTime would do.
-        """
-        tag = GENERALIZED_TIME if self.peek() == GENERALIZED_TIME else UTC_TIME
-        element = self.element(tag)
-        text = element.body.decode("ascii", "replace")
-        digits = text[:-1]
+    def oid(self, element: Element) -> str:
+        """An OBJECT IDENTIFIER, in dotted form."""
         try:
-            if len(text) != _TIME_BYTES[tag] or text[-1] != "Z" or not digits.isdecimal():
-                raise ValueError(text)
-            if tag == UTC_TIME:  # RFC 5280 §4.1.2.5.1: 1950 to 2049
-                digits = ("19" if digits >= "5" else "20") + digits
-            month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(4, 14, 2))
-            moment = datetime(int(digits[:4]), month, day, hour, minute, second, tzinfo=UTC)
+            return _dotted(self.value(element, OBJECT_IDENTIFIER))
         except ValueError as error:
-            raise FormatError(self.what, element.offset, "not a time") from error
-        if tag == GENERALIZED_TIME and moment.year < 2050:
-            raise FormatError(self.what, element.offset, "GeneralizedTime before 2050")
-        return moment
+            raise self.error(element, str(error)) from error
+
+    def time(self, element: Element) -> datetime:
+        """A UTCTime or GeneralizedTime in the one form of RFC 5280 §4.1.2.5.
+
+        GeneralizedTime stands only where UTCTime would not do.
+        """
+        tag, _, begin, end = element
+        text = self.data[begin:end]
+        if len(text) != _TIME_BYTES.get(tag) or text[-1:] != b"Z" or not text[:-1].isdigit():
+            raise self.error(element, "not a time")
+        if tag == UTC_TIME:  # RFC 5280 §4.1.2.5.1: 1950 to 2049
+            text = (b"19" if text >= b"5" else b"20") + text
+        elif text < b"2050":
+            raise self.error(element, "GeneralizedTime before 2050")
+        try:
+            return datetime(
+                int(text[:4]),
+                int(text[4:6]),
+                int(text[6:8]),
+                int(text[8:10]),
+                int(text[10:12]),
+                int(text[12:14]),
+                tzinfo=UTC,
+            )
+        except ValueError as error:
+            raise self.error(element, "no such time") from error
+
+    def _elements(self, at: int, end: int) -> list[Element]:
+        """The elements that fill the space from ``at`` to ``end``."""
+        data = self.data
+        found: list[Element] = []
+        while at < end:
+            begin = at + 2
+            if begin > end:
+                raise FormatError(self.what, at, "length is missing")
+            size = data[at + 1]
+            if size > 0x7F:
+                begin, size = self._length(begin, size & 0x7F)
+            if begin + size > end:
+                raise FormatError(self.what, at, f"{begin + size - end} bytes missing")
+            found.append((data[at], at, begin, begin + size))
+            at = begin + size
+        return found
+
+    def _length(self, at: int, width: int) -> tuple[int, int]:
+        """Where the value begins, and its length, of which ``width`` digits are written."""
+        digits = self.data[at : at + width]
+        size = int.from_bytes(digits, "big")
+        if not 0 < width <= LENGTH_MAX_BYTES or not digits[:1].strip(b"\x00") or size < 0x80:
+            raise FormatError(self.what, at, "length is not minimal and definite")
+        return at + width, size
+
+    def _unlike(self, element: Element, tag: int) -> FormatError:
+        return self.error(element, f"wanted tag 0x{tag:02x}, got 0x{element[0]:02x}")
+
+
+@lru_cache(maxsize=OIDS_REMEMBERED)
+def _dotted(body: bytes) -> str:
+    """The dotted form of an object identifier; ValueError when its bytes are not minimal."""
+    arcs: list[int] = []
+    arc, fresh = 0, True
+    for byte in body:
+        if fresh and byte == 0x80:
+            raise ValueError("arc is not minimal")
+        arc, fresh = arc << 7 | byte & 0x7F, not byte & 0x80
+        if fresh:
+            arcs.append(arc)
+            arc = 0
+    if not fresh or not arcs:
+        raise ValueError("OBJECT IDENTIFIER is cut off")
+    first = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (first, arcs[0] - 40 * first, *arcs[1:])))

@@ -8,10 +8,10 @@ a later one has no meaning without the former; within a stage every failure is c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from attest.errors import AttestError
 
@@ -216,27 +216,39 @@ class Rule(Generic[P, C]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a table of rules came to."""
+    """What a table of rules came to.
 
-    held: tuple[Check, ...]
+    Attributes:
+        held: the rules that held.
+        claims: what they held for.
+        findings: what did not hold.
+    """
+
+    held: tuple[Rule[Any, Any], ...]
+    claims: Any
     findings: tuple[Finding, ...]
+
+    @property
+    def checks(self) -> Iterator[Check]:
+        """The rules that held with their values, put into words when somebody asks."""
+        for rule in self.held:
+            yield Check(rule.number, rule.reason, rule.got(self.claims))
 
 
 def apply(rules: Iterable[Rule[P, C]], policy: P, claims: C) -> Outcome:
     """Hold the claims against every rule of a table."""
-    held: list[Check] = []
+    held: list[Rule[P, C]] = []
     findings: list[Finding] = []
     for rule in rules:
-        got = rule.got(claims)
         if rule.holds(policy, claims):
-            held.append(Check(rule.number, rule.reason, got))
+            held.append(rule)
         else:
-            findings.append(Finding(rule.reason, rule.wanted(policy, claims), got))
-    return Outcome(tuple(held), tuple(findings))
+            findings.append(Finding(rule.reason, rule.wanted(policy, claims), rule.got(claims)))
+    return Outcome(tuple(held), claims, tuple(findings))
 
 
-def conclude(stage: Stage, *outcomes: Outcome) -> tuple[Check, ...]:
-    """End a stage: every check that held.
+def conclude(stage: Stage, *outcomes: Outcome) -> tuple[Outcome, ...]:
+    """End a stage: the outcomes, in which everything held.
 
     Raises:
         Refused: something did not hold; all that did not is in it.
@@ -244,7 +256,7 @@ def conclude(stage: Stage, *outcomes: Outcome) -> tuple[Check, ...]:
     findings = [finding for outcome in outcomes for finding in outcome.findings]
     if findings:
         raise Refused(stage, findings)
-    return tuple(check for outcome in outcomes for check in outcome.held)
+    return outcomes
 
 
 def any_hex(values: frozenset[bytes]) -> str:

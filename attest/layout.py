@@ -18,8 +18,10 @@ proves that each byte of the layout is named once or reserved.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from struct import Struct
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from attest.errors import FormatError
@@ -40,45 +42,43 @@ class Raw:
     offset: int
     size: int
 
-    def read(self, data: bytes) -> bytes:
-        """The field's bytes."""
-        return data[self.offset : self.offset + self.size]
+    @property
+    def code(self) -> str:
+        """The field in the notation of `struct`."""
+        return f"{self.size}s"
 
 
 @dataclass(frozen=True, slots=True)
 class Uint:
-    """An unsigned little-endian integer of ``size`` bytes."""
+    """An unsigned little-endian integer of ``size`` bytes; ``code`` is its notation in `struct`."""
 
     offset: int
     size: ClassVar[int]
-
-    def read(self, data: bytes) -> int:
-        """The field's value."""
-        return int.from_bytes(data[self.offset : self.offset + self.size], "little")
+    code: ClassVar[str]
 
 
 class U8(Uint):
     """One byte."""
 
-    size = 1
+    size, code = 1, "B"
 
 
 class U16(Uint):
     """Two bytes."""
 
-    size = 2
+    size, code = 2, "H"
 
 
 class U32(Uint):
     """Four bytes."""
 
-    size = 4
+    size, code = 4, "I"
 
 
 class U64(Uint):
     """Eight bytes."""
 
-    size = 8
+    size, code = 8, "Q"
 
 
 class Layout(Protocol):
@@ -103,6 +103,17 @@ def _cells(layout: type[Layout]) -> dict[str, Cell]:
     return {n: get_args(h)[1] for n, h in hints.items() if get_origin(h) is Annotated}
 
 
+@cache
+def _reading(layout: type[Layout]) -> tuple[tuple[str, ...], Callable[[bytes], tuple[Any, ...]]]:
+    """The fields in the order in which they lie, and what takes them all from the bytes."""
+    ordered = sorted(cells(layout).items(), key=lambda item: item[1].offset)
+    code, at = "<", 0
+    for _, cell in ordered:
+        code += f"{cell.offset - at}x{cell.code}"
+        at = cell.offset + cell.size
+    return tuple(name for name, _ in ordered), Struct(f"{code}{layout.SIZE - at}x").unpack
+
+
 def decode(layout: type[L], data: bytes) -> L:
     """Read ``data`` as one ``layout``.
 
@@ -113,9 +124,10 @@ def decode(layout: type[L], data: bytes) -> L:
     if len(data) != layout.SIZE:
         raise FormatError(name, len(data), f"wanted {layout.SIZE} bytes, got {len(data)}")
     for span in layout.RESERVED:
-        if any(data[span.start : span.end]):
+        if data.count(0, span.start, span.end) != span.end - span.start:
             raise FormatError(name, span.start, "reserved bytes are not zero")
-    return layout(**{field: cell.read(data) for field, cell in cells(layout).items()})
+    fields, unpack = _reading(layout)
+    return layout(**dict(zip(fields, unpack(data), strict=True)))
 
 
 def uncovered(layout: type[Layout]) -> list[int]:

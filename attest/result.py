@@ -7,12 +7,12 @@ changes, unpickled or subclassed; `attest.verify.verify` returns it or raises.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self, TypeVar, final
 
-from attest.findings import Check
+from attest.findings import Check, Outcome
 from attest.statement import Platform, Statement
 from attest.tdx.tcb_info import TcbStatus
 
@@ -58,7 +58,7 @@ class VerifiedReport(_OnlyVerified):
         tcb: the platform's security versions that the key is derived from, for people.
         tcb_status: Intel's rating of the platform; None for AMD's, which nobody rates.
         advisories: Intel's advisories that apply to the platform, sorted.
-        checks: every rule that held, with the value that it held for.
+        outcomes: every rule that held; see ``checks``.
         notes: what was accepted and is worth knowing.
         expires: when the first of the certificates and lists used ends.
     """
@@ -70,9 +70,14 @@ class VerifiedReport(_OnlyVerified):
     tcb: str
     tcb_status: TcbStatus | None
     advisories: tuple[str, ...]
-    checks: tuple[Check, ...]
+    outcomes: tuple[Outcome, ...] = field(repr=False)
     notes: tuple[Note, ...]
     expires: datetime
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every rule that held, with the value that it held for."""
+        return tuple(check for outcome in self.outcomes for check in outcome.checks)
 
 
 @final
@@ -83,16 +88,21 @@ class VerifiedGuest(_OnlyVerified):
     Attributes:
         report: the verified hardware report.
         statement: what the guest says of itself; the report vouches for its exact bytes.
-        checks: every rule that held, those of the report included.
+        outcomes: every rule that held, those of the report included; see ``checks``.
         policy_digest: which policy accepted it.
         expires: when the first of everything used ends, the statement included.
     """
 
     report: VerifiedReport
     statement: Statement
-    checks: tuple[Check, ...]
+    outcomes: tuple[Outcome, ...] = field(repr=False)
     policy_digest: bytes
     expires: datetime
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every rule that held, with the value that it held for."""
+        return tuple(check for outcome in self.outcomes for check in outcome.checks)
 
     @property
     def key_configs(self) -> tuple[bytes, ...]:

@@ -48,14 +48,14 @@ def verify(
         told=statement.platform,
         platform=report.platform,
     )
-    bound_checks = conclude(Stage.BINDING, apply(BINDING_RULES, None, bound))
+    held = conclude(Stage.BINDING, apply(BINDING_RULES, None, bound))
     told = Told(statement, int(now.timestamp()))
-    told_checks = conclude(Stage.STATEMENT, apply(STATEMENT_RULES, policy.statement, told))
+    held += conclude(Stage.STATEMENT, apply(STATEMENT_RULES, policy.statement, told))
     return conclude_verification(
         VerifiedGuest,
         report=report,
         statement=statement,
-        checks=report.checks + bound_checks + told_checks,
+        outcomes=report.outcomes + held,
         policy_digest=policy_digest(policy),
         expires=min(report.expires, datetime.fromtimestamp(statement.not_after, UTC)),
     )

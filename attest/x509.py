@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from attest.der import OCTET_STRING, SEQUENCE, DerReader, explicit
+from attest.der import OCTET_STRING, Der, Element, explicit
 from attest.errors import FormatError
 
 CERTIFICATE_MAX_BYTES = 4096
 CRL_MAX_BYTES = 65536
+CRLS_REMEMBERED = 16  # by their exact bytes (docs/adr/0014); with the bytes, 1 MiB at most
 EXTENSIONS_MAX = 32
 SERIAL_MAX_BITS = 160
 
@@ -70,77 +72,64 @@ def parse_certificate(der: bytes, what: str = "certificate") -> Certificate:
         FormatError: not exactly one certificate in DER, or over `CERTIFICATE_MAX_BYTES`.
     """
     _bounded(der, CERTIFICATE_MAX_BYTES, what)
-    with DerReader(what, der) as outer, outer.enter() as certificate:
-        tbs = certificate.element(SEQUENCE)
-        algorithm = certificate.element(SEQUENCE).raw
-        signature = certificate.bits()
-    with certificate.inside(tbs) as body:
-        with body.enter(explicit(0)) as version:
-            _equal(version, version.integer(), _X509_V3, "version")
-        serial = body.integer()
-        if serial.bit_length() > SERIAL_MAX_BITS:
-            raise body.error("serial number is too long")
-        _equal(body, body.element(SEQUENCE).raw, algorithm, "signature algorithm")
-        issuer = body.element(SEQUENCE).raw
-        with body.enter() as validity:
-            not_before, not_after = validity.time(), validity.time()
-        subject = body.element(SEQUENCE).raw
-        spki = body.element(SEQUENCE).raw
-        with body.enter(explicit(3)) as wrapper:
-            extensions = _extensions(wrapper)
+    reader = Der(what, der)
+    tbs, outer_algorithm, signature = reader.fields(reader.whole(), 3)
+    parts = reader.fields(tbs, 8)
+    version, number, inner_algorithm, issuer, validity, subject, spki, wrapper = parts
+    (version_number,) = reader.fields(version, 1, explicit(0))
+    if reader.integer(version_number) != _X509_V3:
+        raise reader.error(version, "wanted version 3")
+    serial = reader.integer(number)
+    if serial.bit_length() > SERIAL_MAX_BITS:
+        raise reader.error(number, "serial number is too long")
+    algorithm = _one_algorithm(reader, inner_algorithm, outer_algorithm)
+    not_before, not_after = reader.fields(validity, 2)
     return Certificate(
         der=der,
-        tbs=tbs.raw,
+        tbs=reader.raw(tbs),
         serial=serial,
-        issuer=issuer,
-        not_before=not_before,
-        not_after=not_after,
-        subject=subject,
-        spki=spki,
-        extensions=extensions,
+        issuer=reader.raw(issuer),
+        not_before=reader.time(not_before),
+        not_after=reader.time(not_after),
+        subject=reader.raw(subject),
+        spki=reader.raw(spki),
+        extensions=_extensions(reader, wrapper, explicit(3)),
         algorithm=algorithm,
-        signature=signature,
+        signature=reader.bits(signature),
     )
 
 
+@lru_cache(maxsize=CRLS_REMEMBERED)
 def parse_crl(der: bytes, what: str = "CRL") -> Crl:
     """Read one X.509 v2 revocation list, which must say when the next one comes.
+
+    What some bytes gave is remembered.
 
     Raises:
         FormatError: not exactly one list in DER, over `CRL_MAX_BYTES`, or with an extension that
             is critical and not known, or that makes it a list of some certificates only.
     """
     _bounded(der, CRL_MAX_BYTES, what)
-    with DerReader(what, der) as outer, outer.enter() as crl:
-        tbs = crl.element(SEQUENCE)
-        algorithm = crl.element(SEQUENCE).raw
-        signature = crl.bits()
-    revoked: set[int] = set()
-    with crl.inside(tbs) as body:
-        _equal(body, body.integer(), _CRL_V2, "version")
-        _equal(body, body.element(SEQUENCE).raw, algorithm, "signature algorithm")
-        issuer = body.element(SEQUENCE).raw
-        this_update, next_update = body.time(), body.time()
-        if body.peek() == SEQUENCE:
-            with body.enter() as entries:
-                while entries.left:
-                    with entries.enter() as entry:
-                        revoked.add(entry.integer())
-                        entry.time()
-                        if entry.left:
-                            entry.element(SEQUENCE)  # reason and the like: revoked all the same
-        with body.enter(explicit(0)) as wrapper:
-            for oid, extension in _extensions(wrapper).items():
-                if oid in _PARTIAL_CRL or (extension.critical and oid not in _CRL_EXTENSIONS):
-                    raise wrapper.error(f"extension {oid} changes what the list means")
+    reader = Der(what, der)
+    tbs, outer_algorithm, signature = reader.fields(reader.whole(), 3)
+    parts = reader.inside(tbs)
+    if len(parts) not in (6, 7):
+        raise reader.error(tbs, f"wanted 6 or 7 elements in it, got {len(parts)}")
+    version, inner_algorithm, issuer, this_update, next_update, *entries, wrapper = parts
+    if reader.integer(version) != _CRL_V2:
+        raise reader.error(version, "wanted version 2")
+    algorithm = _one_algorithm(reader, inner_algorithm, outer_algorithm)
+    for oid, extension in _extensions(reader, wrapper, explicit(0)).items():
+        if oid in _PARTIAL_CRL or (extension.critical and oid not in _CRL_EXTENSIONS):
+            raise reader.error(wrapper, f"extension {oid} changes what the list means")
     return Crl(
-        tbs=tbs.raw,
-        issuer=issuer,
-        this_update=this_update,
-        next_update=next_update,
-        revoked=frozenset(revoked),
+        tbs=reader.raw(tbs),
+        issuer=reader.raw(issuer),
+        this_update=reader.time(this_update),
+        next_update=reader.time(next_update),
+        revoked=_revoked(reader, entries),
         algorithm=algorithm,
-        signature=signature,
+        signature=reader.bits(signature),
     )
 
 
@@ -151,27 +140,54 @@ def common_name(name: bytes) -> str:
     return text if before and text.isascii() and text.isprintable() else name.hex()
 
 
-def _extensions(wrapper: DerReader) -> dict[str, Extension]:
+def _one_algorithm(reader: Der, inner: Element, outer: Element) -> bytes:
+    """The signature's algorithm, which is written twice: signed, and beside the signature."""
+    algorithm = reader.raw(outer)
+    if reader.raw(inner) != algorithm:
+        raise reader.error(inner, "signature algorithm is not the outer one")
+    return algorithm
+
+
+def _extensions(reader: Der, wrapper: Element, tag: int) -> dict[str, Extension]:
+    (entries,) = reader.fields(wrapper, 1, tag)
     found: dict[str, Extension] = {}
-    with wrapper.enter() as entries:
-        while entries.left:
-            with entries.enter() as entry:
-                oid = entry.oid()
-                critical = entry.peek() != OCTET_STRING and entry.boolean()
-                value = entry.element(OCTET_STRING).body
-            if oid in found:
-                raise entries.error(f"extension {oid} twice")
-            if len(found) == EXTENSIONS_MAX:
-                raise entries.error(f"more than {EXTENSIONS_MAX} extensions")
-            found[oid] = Extension(critical, value)
+    for entry in reader.inside(entries):
+        oid, *critical, value = _at_least_two(reader, entry)
+        name = reader.oid(oid)
+        if name in found:
+            raise reader.error(entry, f"extension {name} twice")
+        if len(found) == EXTENSIONS_MAX:
+            raise reader.error(entry, f"more than {EXTENSIONS_MAX} extensions")
+        found[name] = Extension(
+            critical=bool(critical) and reader.true(critical[0]),
+            value=reader.value(value, OCTET_STRING),
+        )
     return found
+
+
+def _revoked(reader: Der, lists: list[Element]) -> frozenset[int]:
+    """The serial numbers of a CRL's entries; the list is left out when there are none."""
+    revoked: set[int] = set()
+    times: set[bytes] = set()
+    for entry in reader.inside(lists[0]) if lists else ():
+        serial, time, *extensions = _at_least_two(reader, entry)
+        revoked.add(reader.integer(serial))
+        written = reader.data[time[1] : time[3]]
+        if written not in times:  # most entries of a list are of one day
+            reader.time(time)
+            times.add(written)
+        if extensions:
+            reader.raw(extensions[0])  # a SEQUENCE: reason and the like; revoked all the same
+    return frozenset(revoked)
+
+
+def _at_least_two(reader: Der, entry: Element) -> list[Element]:
+    parts = reader.inside(entry)
+    if len(parts) not in (2, 3):
+        raise reader.error(entry, f"wanted 2 or 3 elements in it, got {len(parts)}")
+    return parts
 
 
 def _bounded(data: bytes, most: int, what: str) -> None:
     if len(data) > most:
         raise FormatError(what, most, f"wanted at most {most} bytes, got {len(data)}")
-
-
-def _equal(reader: DerReader, got: object, wanted: object, what: str) -> None:
-    if got != wanted:
-        raise reader.error(f"{what} is not the one wanted")

@@ -11,10 +11,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, EllipticCurvePublicKey
 
-from attest.der import IA5_STRING, OCTET_STRING, DerReader
+from attest.der import IA5_STRING, OCTET_STRING, Der
 from attest.errors import FormatError
 from attest.snp.tcb import TCB_BYTES
 from attest.x509 import Certificate, parse_certificate
@@ -69,6 +70,10 @@ def amd_name(common_name: str) -> bytes:
 SUBJECTS = {amd_name("SEV-VCEK"): KeyKind.VCEK, amd_name("SEV-VLEK"): KeyKind.VLEK}
 
 
+# Parsed once as long as it is remembered, by its exact bytes (docs/adr/0014).
+VEKS_REMEMBERED = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Vek:
     """A VEK certificate as parsed. Nobody has checked who signed it.
@@ -94,8 +99,9 @@ class Vek:
     public_key: EllipticCurvePublicKey
 
 
+@lru_cache(maxsize=VEKS_REMEMBERED)
 def parse_vek(der: bytes) -> Vek:
-    """Read one VEK certificate.
+    """Read one VEK certificate; what some bytes gave is remembered.
 
     Raises:
         FormatError: a certificate in another form than AMD's.
@@ -132,10 +138,10 @@ def parse_vek(der: bytes) -> Vek:
 def _spl(values: dict[str, bytes], oid: str) -> int:
     if oid not in values:
         raise FormatError(_WHAT, None, f"extension {oid} is missing")
-    with DerReader(f"{_WHAT}, extension {oid}", values[oid]) as reader:
-        number = reader.integer()
-        if number > 0xFF:
-            raise reader.error(f"wanted at most 255, got {number}")
+    reader = Der(f"{_WHAT}, extension {oid}", values[oid])
+    number = reader.integer(reader.whole())
+    if number > 0xFF:
+        raise FormatError(reader.what, None, f"wanted at most 255, got {number}")
     return number
 
 
@@ -143,18 +149,18 @@ def _hwid(value: bytes, size: int) -> bytes:
     """The identity, which may begin with any byte: its type is never guessed from the first."""
     if len(value) == size:
         return value
-    with DerReader(f"{_WHAT}, hwID", value) as reader:
-        hwid = reader.element(OCTET_STRING).body
-        if len(hwid) != size:
-            raise reader.error(f"wanted {size} bytes, got {len(hwid)}")
+    reader = Der(f"{_WHAT}, hwID", value)
+    hwid = reader.value(reader.whole(), OCTET_STRING)
+    if len(hwid) != size:
+        raise FormatError(reader.what, None, f"wanted {size} bytes, got {len(hwid)}")
     return hwid
 
 
 def _ia5(value: bytes, most: int) -> str:
-    with DerReader(_WHAT, value) as reader:
-        body = reader.element(IA5_STRING).body
-        if not 1 <= len(body) <= most or not all(0x20 <= byte < 0x7F for byte in body):
-            raise reader.error("IA5String is empty, too long or not printable")
+    reader = Der(_WHAT, value)
+    body = reader.value(reader.whole(), IA5_STRING)
+    if not 1 <= len(body) <= most or not all(0x20 <= byte < 0x7F for byte in body):
+        raise FormatError(_WHAT, None, "IA5String is empty, too long or not printable")
     return body.decode("ascii")
 
 

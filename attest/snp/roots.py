@@ -8,7 +8,8 @@ are in `attest.snp.amd_certificates`; a caller's are an explicit argument (`atte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
@@ -22,6 +23,10 @@ from attest.x509 import Certificate, Crl, Extension, parse_certificate
 
 RSA_BITS = 4096
 SALT_BYTES = 48
+# Whether a signature over bytes holds never changes, so it is remembered, by the key, the signature
+# and the bytes themselves (docs/adr/0014). Entries: a certificate of 4 KiB or a list of 64 KiB.
+SIGNATURES_REMEMBERED = 64
+_PSS = PSS(mgf=MGF1(SHA384()), salt_length=SALT_BYTES)
 
 # RSASSA-PSS with SHA-384, MGF1 over SHA-384 and a salt of 48 bytes, in the two encodings that AMD
 # uses: without trailerField, and with its default value written out, which is not DER.
@@ -47,6 +52,24 @@ ASK_EXTENSIONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class _Key:
+    """A public key that is told from others by its bytes."""
+
+    spki: bytes
+    key: RSAPublicKey = field(compare=False)
+
+
+@lru_cache(maxsize=SIGNATURES_REMEMBERED)
+def _verify_pss(by: _Key, signature: bytes, data: bytes) -> None:
+    """Return for a signature that holds; what raises is not remembered.
+
+    Raises:
+        InvalidSignature: it does not.
+    """
+    by.key.verify(signature, data, _PSS, SHA384())
+
+
+@dataclass(frozen=True, slots=True)
 class Authority:
     """A certificate authority's certificate and its key, read from it."""
 
@@ -61,8 +84,7 @@ class Authority:
         """
         if signed.issuer != self.certificate.subject or signed.algorithm not in PSS_ALGORITHMS:
             raise InvalidSignature
-        padding = PSS(mgf=MGF1(SHA384()), salt_length=SALT_BYTES)
-        self.key.verify(signed.signature, signed.tbs, padding, SHA384())
+        _verify_pss(_Key(self.certificate.spki, self.key), signed.signature, signed.tbs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from attest.snp.rules import PRODUCT_RULES, RULES
 from attest.statement import Platform
 from attest.x509 import Crl, parse_crl
 
-NOTHING = Outcome((), ())
+NOTHING = Outcome((), None, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def verify_parsed(
     _verify_signature(parsed)
     claims = Claims(parsed.report, parsed.vek, chain.root.line)
     product = policy.product(claims.line)
-    checks = conclude(
+    outcomes = conclude(
         Stage.RULES,
         apply(RULES, policy, claims),
         NOTHING if product is None else apply(PRODUCT_RULES, product, claims),
@@ -115,7 +115,7 @@ def verify_parsed(
         tcb=claims.reported.text,
         tcb_status=None,
         advisories=(),
-        checks=checks,
+        outcomes=outcomes,
         notes=tuple(_notes(claims, chain)),
         expires=chain.expires,
     )

@@ -7,13 +7,12 @@ extension says which platform the key belongs to and at which security versions 
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from attest.der import INTEGER, OCTET_STRING, SEQUENCE, DerReader, Element
+from attest.der import INTEGER, OCTET_STRING, SEQUENCE, Der, Element
 from attest.errors import FormatError
 from attest.tdx.roots import Holder, Role, parse_holder
 from attest.x509 import CERTIFICATE_MAX_BYTES
@@ -145,21 +144,20 @@ def parse_pck(der: bytes) -> Pck:
     extension = holder.certificate.extensions.get(_SGX)
     if extension is None:
         raise FormatError(_WHAT, None, "the SGX extension is missing")
-    with DerReader(_WHAT, extension.value) as reader, reader.enter() as pairs:
-        values = _values(pairs, _ALWAYS | _PLATFORM)
+    reader = Der(_WHAT, extension.value)
+    values = _values(reader, reader.whole(), _ALWAYS | _PLATFORM)
     if values.keys() - _PLATFORM.keys() != _ALWAYS.keys():
         raise FormatError(_WHAT, None, "the SGX extension is not complete")
-    with DerReader(_WHAT, values[_TCB].body, values[_TCB].offset) as pairs:
-        tcb = _values(pairs, _TCB_VALUES)
+    tcb = _values(reader, values[_TCB], _TCB_VALUES)
     if tcb.keys() != _TCB_VALUES.keys():
         raise FormatError(_WHAT, None, "the SGX extension's TCB is not complete")
-    svns = [_svn(tcb[f"{_TCB}.{n}"], 0xFF) for n in range(1, SVN_COMPONENTS + 1)]
+    svns = [_svn(reader, tcb[f"{_TCB}.{n}"], 0xFF) for n in range(1, SVN_COMPONENTS + 1)]
     return Pck(
         holder=holder,
         cpu_svns=bytes(svns),
-        pce_svn=_svn(tcb[_PCE_SVN], 0xFFFF),
-        pce_id=values[_PCEID].body,
-        fmspc=values[_FMSPC].body,
+        pce_svn=_svn(reader, tcb[_PCE_SVN], 0xFFFF),
+        pce_id=reader.value(values[_PCEID], OCTET_STRING),
+        fmspc=reader.value(values[_FMSPC], OCTET_STRING),
     )
 
 
@@ -179,10 +177,10 @@ def parse_pem(data: bytes, what: str) -> list[bytes]:
             raise FormatError(what, at, "wanted a certificate in PEM")
         text = match[1].replace(b"\r\n", b"").replace(b"\n", b"")
         try:
-            der = base64.b64decode(text, validate=True)
+            der = binascii.a2b_base64(text, strict_mode=True)
         except binascii.Error as error:
             raise FormatError(what, at, "not base64") from error
-        if base64.b64encode(der) != text or len(der) > CERTIFICATE_MAX_BYTES:
+        if binascii.b2a_base64(der, newline=False) != text or len(der) > CERTIFICATE_MAX_BYTES:
             raise FormatError(what, at, "not canonical base64, or too long")
         found.append(der)
         at = match.end()
@@ -195,25 +193,23 @@ def _named(holder: Holder, names: frozenset[bytes], what: str) -> Holder:
     return holder
 
 
-def _values(pairs: DerReader, tags: dict[str, int]) -> dict[str, Element]:
+def _values(reader: Der, pairs: Element, tags: dict[str, int]) -> dict[str, Element]:
     """Pairs of OID and value, each OID at most once."""
     found: dict[str, Element] = {}
-    while pairs.left:
-        with pairs.enter() as pair:
-            oid = pair.oid()
-            if oid not in tags or oid in found:
-                raise pair.error(f"{oid} is unknown or stands twice")
-            value = pair.element(tags[oid])
-        if oid in _SIZES and len(value.body) != _SIZES[oid]:
-            raise FormatError(_WHAT, value.offset, f"{oid} has {len(value.body)} bytes")
+    for pair in reader.inside(pairs):
+        name, value = reader.fields(pair, 2)
+        oid = reader.oid(name)
+        if oid not in tags or oid in found:
+            raise reader.error(pair, f"{oid} is unknown or stands twice")
+        size = len(reader.value(value, tags[oid]))
+        if size != _SIZES.get(oid, size):
+            raise reader.error(value, f"{oid} has {size} bytes")
         found[oid] = value
     return found
 
 
-def _svn(element: Element, most: int) -> int:
-    start = element.offset - (len(element.raw) - len(element.body))
-    with DerReader(_WHAT, element.raw, start) as reader:
-        number = reader.integer()
-        if number > most:
-            raise reader.error(f"wanted at most {most}, got {number}")
+def _svn(reader: Der, element: Element, most: int) -> int:
+    number = reader.integer(element)
+    if number > most:
+        raise reader.error(element, f"wanted at most {most}, got {number}")
     return number

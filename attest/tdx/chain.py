@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from attest.findings import Check, Finding, Reason, Refused, Rule, Stage, apply, conclude
+from attest.findings import Finding, Outcome, Reason, Refused, Rule, Stage, apply, conclude
 from attest.tdx.certificate import PckChain
 from attest.tdx.collateral import Collateral, Signed
 from attest.tdx.roots import Holder, IntelRoot
@@ -215,7 +215,7 @@ CHAIN_RULES: tuple[Rule[datetime, Parts], ...] = (
 
 def verify_chain(
     chain: PckChain, collateral: Collateral, roots: tuple[IntelRoot, ...], now: datetime
-) -> tuple[tuple[Check, ...], datetime]:
+) -> tuple[tuple[Outcome, ...], datetime]:
     """Check that one of the roots vouches for the PCK and the collateral at ``now``.
 
     Returns:

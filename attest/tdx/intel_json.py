@@ -19,8 +19,8 @@ DEPTH_MAX = 8
 ITEMS_MAX = 256
 HEX_MAX_BYTES = 65536
 
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)  # also one that never ends
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*", re.ASCII)
+_BRACKETS = bytes.maketrans(b"[{]}", b"(())")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
@@ -68,11 +68,17 @@ class Members:
     def hexadecimal(self, name: str, size: int | None = None) -> bytes:
         """Bytes in hexadecimal of either case, which Intel changes from day to day."""
         text = self.text(name)
-        if len(text) > 2 * HEX_MAX_BYTES or not _HEX.fullmatch(text):
+        if len(text) > 2 * HEX_MAX_BYTES:
+            raise self.error(name, f"wanted at most {HEX_MAX_BYTES} bytes")
+        try:
+            data = bytes.fromhex(text)
+        except ValueError as error:
+            raise self.error(name, "wanted hexadecimal") from error
+        if 2 * len(data) != len(text):  # `fromhex` skips spaces
             raise self.error(name, "wanted hexadecimal")
-        if size is not None and len(text) != 2 * size:
-            raise self.error(name, f"wanted {size} bytes, got {len(text) / 2:g}")
-        return bytes.fromhex(text)
+        if size is not None and len(data) != size:
+            raise self.error(name, f"wanted {size} bytes, got {len(data)}")
+        return data
 
     def moment(self, name: str) -> datetime:
         """A time in UTC to the second."""
@@ -115,26 +121,27 @@ def read_json(data: bytes, what: str, most: int) -> Members:
     """
     if len(data) > most:
         raise FormatError(what, most, f"wanted at most {most} bytes, got {len(data)}")
+    if _shape(data):
+        raise FormatError(what, None, f"brackets do not match, or deeper than {DEPTH_MAX} levels")
     try:
-        text = data.decode("utf-8")
-        _bound_depth(text)
         value = json.loads(
-            text, object_pairs_hook=_pairs, parse_float=_refuse, parse_constant=_refuse
+            data.decode("utf-8"),
+            object_pairs_hook=_pairs,
+            parse_float=_refuse,
+            parse_constant=_refuse,
         )
     except ValueError as error:
         raise FormatError(what, None, f"not the JSON wanted: {error}") from error
     return Members(what, value)
 
 
-def _bound_depth(text: str) -> None:
-    depth = 0
-    for character in _STRING.sub("", text):
-        if character in "[{":
-            depth += 1
-            if depth > DEPTH_MAX:
-                raise ValueError(f"deeper than {DEPTH_MAX} levels")
-        elif character in "]}":
-            depth -= 1
+def _shape(data: bytes) -> bytes:
+    """What is left of the brackets outside strings once `DEPTH_MAX` levels have been closed."""
+    text = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # escaped: not the end of a string
+    shape = b"".join(text.split(b'"')[::2]).translate(_BRACKETS, _NOT_BRACKETS)
+    for _ in range(DEPTH_MAX):
+        shape = shape.replace(b"()", b"")
+    return shape
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -31,8 +31,12 @@ ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 SPKI_P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
 POINT_BYTES = 64
 
-# Entries, each of a certificate, list or document: at most 8 MiB.
+# What bytes mean and whether a signature over bytes holds never changes, so both are remembered, by
+# the bytes themselves (docs/adr/0014). Numbers of entries; a signature's is a certificate, list or
+# document of 64 KiB at most.
 SIGNATURES_REMEMBERED = 128
+HOLDERS_REMEMBERED = 64
+KEYS_REMEMBERED = 256
 
 _BASIC_CONSTRAINTS = "2.5.29.19"
 _KEY_USAGE = "2.5.29.15"
@@ -47,6 +51,7 @@ class Role(Enum):
     END = "3000", "030206c0"  # no authority; signatures
 
 
+@lru_cache(maxsize=KEYS_REMEMBERED)
 def p256_key(point: bytes) -> EllipticCurvePublicKey:
     """The public key with these coordinates, x and y.
 
@@ -56,20 +61,32 @@ def p256_key(point: bytes) -> EllipticCurvePublicKey:
     return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), b"\x04" + point)
 
 
-def verify_ecdsa(key: EllipticCurvePublicKey, signature: bytes, data: bytes) -> bool:
-    """Whether ``signature``, r and s of 32 bytes each, big endian, is the key's over ``data``."""
+def verify_ecdsa(point: bytes, signature: bytes, data: bytes) -> bool:
+    """Whether ``signature``, r and s of 32 bytes each, big endian, is over ``data``.
+
+    Raises:
+        ValueError: ``point`` is not on P-256.
+    """
     try:
-        key.verify(_der(signature), data, _SHA256)
+        p256_key(point).verify(_der(signature), data, _SHA256)
     except InvalidSignature:
         return False
     return True
 
 
 @lru_cache(maxsize=SIGNATURES_REMEMBERED)
+def _remember_signature(spki: bytes, signature: bytes, data: bytes) -> None:
+    """Return for a DER signature that holds; what raises is not remembered.
+
+    Raises:
+        InvalidSignature: it does not.
+    """
+    p256_key(spki.removeprefix(SPKI_P256)).verify(signature, data, _SHA256)
+
+
 def _signed(spki: bytes, signature: bytes, data: bytes) -> bool:
-    """Whether a DER signature holds: a function of bytes alone, so it may be remembered."""
     try:
-        p256_key(spki.removeprefix(SPKI_P256)).verify(signature, data, _SHA256)
+        _remember_signature(spki, signature, data)
     except InvalidSignature:
         return False
     return True
@@ -111,8 +128,9 @@ class IntelRoot:
         return self.holder.certificate.der
 
 
+@lru_cache(maxsize=HOLDERS_REMEMBERED)
 def parse_holder(der: bytes, role: Role, what: str) -> Holder:
-    """Read a certificate that may do what its role does, and nothing else.
+    """Read a certificate that may do what its role does, and nothing else; it is remembered.
 
     Raises:
         FormatError: not such a certificate, or its key is not on P-256.

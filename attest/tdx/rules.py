@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-
 from attest.findings import Reason, Rule, any_hex, words
 from attest.tdx.certificate import Pck
 from attest.tdx.claims import Claims, masked
@@ -29,17 +27,20 @@ def key_binding(quote: Quote) -> bytes:
     return hashlib.sha256(quote.attestation_key + quote.auth_data).digest() + bytes(32)
 
 
-def _attestation_key(quote: Quote) -> EllipticCurvePublicKey | None:
+def _is_key(quote: Quote) -> bool:
     try:
-        return p256_key(quote.attestation_key)
+        p256_key(quote.attestation_key)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 def _signs(quote: Quote) -> bool:
     """Whether the attestation key signed the quote; one that is no key is T8's other rule."""
-    key = _attestation_key(quote)
-    return key is None or verify_ecdsa(key, quote.signature, quote.signed)
+    try:
+        return verify_ecdsa(quote.attestation_key, quote.signature, quote.signed)
+    except ValueError:
+        return True
 
 
 SIGNATURE_RULES: tuple[Rule[Pck, Quote], ...] = (
@@ -60,7 +61,7 @@ SIGNATURE_RULES: tuple[Rule[Pck, Quote], ...] = (
     Rule(
         "T8",
         Reason.ATTESTATION_KEY_INVALID,
-        lambda pck, q: _attestation_key(q) is not None,
+        lambda pck, q: _is_key(q),
         lambda pck, q: "a point on P-256",
         lambda q: q.attestation_key.hex(),
     ),

@@ -103,12 +103,12 @@ def verify_parsed(
     if now.tzinfo is None:
         raise ValueError("wanted a time with a time zone")
     quote, pck, collateral = parsed.quote, parsed.chain.pck, parsed.collateral
-    chain_checks, expires = verify_chain(parsed.chain, collateral, roots, now)
-    signature_checks = conclude(Stage.SIGNATURE, apply(SIGNATURE_RULES, pck, quote))
+    outcomes, expires = verify_chain(parsed.chain, collateral, roots, now)
+    outcomes += conclude(Stage.SIGNATURE, apply(SIGNATURE_RULES, pck, quote))
     tcb_info, qe_identity = collateral.tcb_info, collateral.qe_identity
     evaluation = evaluate(tcb_info, qe_identity, pck, quote.body, quote.qe_report)
     claims = Claims(quote, pck, tcb_info, qe_identity, evaluation)
-    checks = conclude(Stage.RULES, apply(RULES, policy, claims))
+    outcomes += conclude(Stage.RULES, apply(RULES, policy, claims))
     return conclude_verification(
         VerifiedReport,
         platform=Platform.TDX,
@@ -118,7 +118,7 @@ def verify_parsed(
         tcb=claims.tcb,
         tcb_status=evaluation.status,
         advisories=evaluation.advisories,
-        checks=chain_checks + signature_checks + checks,
+        outcomes=outcomes,
         notes=tuple(_notes(claims)),
         expires=expires,
     )

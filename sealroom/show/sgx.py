@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from attest.der import BOOLEAN, INTEGER, SEQUENCE, DerReader, Element
+from attest.der import BOOLEAN, INTEGER, SEQUENCE, Der, Element
 from sealroom.show.field import Field
 
 SGX_EXTENSION = "1.2.840.113741.1.13.1"
@@ -39,29 +39,30 @@ def explain_sgx(value: bytes) -> Iterator[Field]:
     Raises:
         FormatError: no SEQUENCE of pairs.
     """
-    with DerReader("SGX extension", value) as reader, reader.enter() as pairs:
-        yield from _pairs(pairs)
+    reader = Der("SGX extension", value)
+    yield from _pairs(reader, reader.whole())
 
 
-def _pairs(pairs: DerReader) -> Iterator[Field]:
-    while pairs.left:
-        with pairs.enter() as pair:
-            oid = pair.oid()
-            item = pair.element(pair.peek() or 0)
-        if oid in (_TCB, _CONFIGURATION) and item.tag == SEQUENCE:
-            yield from _pairs(pairs.inside(item))
+def _pairs(reader: Der, pairs: Element) -> Iterator[Field]:
+    for pair in reader.inside(pairs):
+        oid_element, item = reader.fields(pair, 2)
+        oid = reader.oid(oid_element)
+        if oid in (_TCB, _CONFIGURATION) and item[0] == SEQUENCE:
+            yield from _pairs(reader, item)
             continue
         name, means = NAMES.get(oid, (oid, ""))
         odd = "" if oid in NAMES else "not known"
-        yield Field(name=name, value=_value(item), means=means, unusual=odd)
+        yield Field(name=name, value=_value(reader, item), means=means, unusual=odd)
 
 
-def _value(item: Element) -> str:
-    number = int.from_bytes(item.body, "big")
-    if item.tag == INTEGER:
+def _value(reader: Der, item: Element) -> str:
+    tag = item[0]
+    value = reader.value(item, tag)
+    number = int.from_bytes(value, "big")
+    if tag == INTEGER:
         return str(number)
-    if item.tag == _ENUMERATED:
+    if tag == _ENUMERATED:
         return f"{number}, {_TYPES.get(number, 'not known')}"
-    if item.tag == BOOLEAN:
+    if tag == BOOLEAN:
         return "yes" if number else "no"
-    return item.body.hex()
+    return value.hex()

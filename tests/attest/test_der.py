@@ -12,15 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import FormatError
-from attest.der import INTEGER, OCTET_STRING, SEQUENCE, DerReader, explicit
-from lab.mocktsm.der import bits, element, integer, oid, utc_time
+from attest.der import OCTET_STRING, Der, Element, explicit
+from lab.mocktsm.der import bits, element, integer, oid, sequence, utc_time
 
-Read = Callable[[DerReader], Any]
+Read = Callable[[Der, Element], Any]
 
 
 def read(verb: Read, data: bytes) -> Any:
-    with DerReader("test", data) as reader:
-        return verb(reader)
+    reader = Der("test", data)
+    return verb(reader, reader.whole())
+
+
+def octets(reader: Der, element: Element) -> bytes:
+    return reader.value(element, OCTET_STRING)
 
 
 def problem(verb: Read, text: str) -> str:
@@ -32,8 +36,10 @@ def problem(verb: Read, text: str) -> str:
 @pytest.mark.parametrize("size", [0, 1, 0x7F, 0x80, 0xFF, 0x100, 0x1234])
 def test_a_length_has_one_spelling(size: int) -> None:
     data = element(OCTET_STRING, bytes(size))
-    found = read(lambda reader: reader.element(OCTET_STRING), data)
-    assert (found.body, found.raw, found.offset) == (bytes(size), data, len(data) - size)
+    reader = Der("test", data)
+    assert reader.whole() == (OCTET_STRING, 0, len(data) - size, len(data))
+    assert reader.value(reader.whole(), OCTET_STRING) == bytes(size)
+    assert reader.raw(reader.whole(), OCTET_STRING) == data
 
 
 @pytest.mark.parametrize(
@@ -41,50 +47,66 @@ def test_a_length_has_one_spelling(size: int) -> None:
     ["0480", "048101aa", "04820001aa", "0485000000000100", "048500000001aa", "04ff" + "01" * 127],
 )
 def test_other_lengths_are_refused(text: str) -> None:
-    problem(lambda reader: reader.element(OCTET_STRING), text)
+    assert problem(octets, text) == "length is not minimal and definite"
 
 
 @pytest.mark.parametrize("text", ["", "04", "0402aa", "0502aaaa", "24820001"])
 def test_what_is_cut_off_or_of_another_tag_is_refused(text: str) -> None:
-    problem(lambda reader: reader.element(OCTET_STRING), text)
+    problem(octets, text)
+
+
+@pytest.mark.parametrize("verb", [Der.raw, Der.inside])
+def test_a_verb_takes_no_other_tag(verb: Read) -> None:
+    assert problem(verb, "310102") == "wanted tag 0x30, got 0x31"
 
 
 def test_bytes_after_an_element_are_refused() -> None:
-    assert problem(lambda reader: reader.integer(), "02010500") == "1 bytes left over"
+    assert problem(Der.integer, "02010500") == "length is missing"
+    assert problem(Der.integer, "0201050500") == "wanted one element, got 2"
+
+
+@pytest.mark.parametrize("text", ["3001ff", "30020201", "3003020202", "3004300302010105"])
+def test_elements_fill_the_one_around_them(text: str) -> None:
+    problem(lambda reader, e: [reader.inside(part) for part in reader.inside(e)], text)
+
+
+def test_fields_are_counted() -> None:
+    two = sequence(integer(1), integer(2)).hex()
+    assert problem(lambda reader, e: reader.fields(e, 3), two) == "wanted 3 elements in it, got 2"
 
 
 @pytest.mark.parametrize("value", [0, 1, 0x7F, 0x80, 0xFF, 0x8000, 2**159])
 def test_integers_are_read(value: int) -> None:
-    assert read(lambda reader: reader.integer(), integer(value)) == value
+    assert read(Der.integer, integer(value)) == value
 
 
 @pytest.mark.parametrize("text", ["0200", "020180", "02020001", "0202007f", "0201ff"])
 def test_integers_are_minimal_and_not_negative(text: str) -> None:
-    assert "INTEGER" in problem(lambda reader: reader.integer(), text)
+    assert "INTEGER" in problem(Der.integer, text)
 
 
 @pytest.mark.parametrize("text", ["010100", "010101", "0100", "0102ffff"])
 def test_a_boolean_that_is_written_is_true(text: str) -> None:
-    assert read(lambda reader: reader.boolean(), bytes.fromhex("0101ff")) is True
-    problem(lambda reader: reader.boolean(), text)
+    assert read(Der.true, bytes.fromhex("0101ff")) is True
+    problem(Der.true, text)
 
 
 @pytest.mark.parametrize("text", ["0300", "030101", "030207f0"])
 def test_a_bit_string_has_whole_bytes(text: str) -> None:
-    assert read(lambda reader: reader.bits(), bits(b"ab")) == b"ab"
-    assert "BIT STRING" in problem(lambda reader: reader.bits(), text)
+    assert read(Der.bits, bits(b"ab")) == b"ab"
+    assert "BIT STRING" in problem(Der.bits, text)
 
 
 @pytest.mark.parametrize(
     "dotted", ["2.5.4.3", "1.3.6.1.4.1.3704.1.3.9", "0.39", "2.999.1", "1.2.840.113549.1.1.10"]
 )
 def test_object_identifiers_are_read(dotted: str) -> None:
-    assert read(lambda reader: reader.oid(), oid(dotted)) == dotted
+    assert read(Der.oid, oid(dotted)) == dotted
 
 
 @pytest.mark.parametrize("text", ["0600", "060180", "0602802a", "06022a80", "06032a8001"])
 def test_object_identifiers_are_minimal_and_whole(text: str) -> None:
-    problem(lambda reader: reader.oid(), text)
+    problem(Der.oid, text)
 
 
 @pytest.mark.parametrize(
@@ -99,12 +121,12 @@ def test_object_identifiers_are_minimal_and_whole(text: str) -> None:
     ],
 )
 def test_times_are_read(tag: int, text: str, year: int) -> None:
-    assert read(lambda reader: reader.time(), element(tag, text.encode())).year == year
+    assert read(Der.time, element(tag, text.encode())).year == year
 
 
 def test_a_time_reads_back_as_written() -> None:
     moment = datetime(2026, 2, 28, 23, 59, 58, tzinfo=UTC)
-    assert read(lambda reader: reader.time(), utc_time(moment)) == moment
+    assert read(Der.time, utc_time(moment)) == moment
 
 
 @pytest.mark.parametrize(
@@ -123,25 +145,22 @@ def test_a_time_reads_back_as_written() -> None:
     ],
 )
 def test_other_times_are_refused(tag: int, text: str) -> None:
-    problem(lambda reader: reader.time(), element(tag, text.encode()).hex())
+    problem(Der.time, element(tag, text.encode()).hex())
 
 
 def test_an_error_names_the_place_in_the_whole_input() -> None:
-    data = element(SEQUENCE, integer(1), element(explicit(0), b"\x05\x00"))
-    with (
-        pytest.raises(FormatError) as caught,
-        DerReader("test", data) as outer,
-        outer.enter() as inner,
-    ):
-        inner.integer()
-        with inner.enter(explicit(0)) as deep:
-            deep.element(INTEGER)
+    data = sequence(integer(1), element(explicit(0), b"\x05\x00"))
+    reader = Der("test", data)
+    _, wrapper = reader.fields(reader.whole(), 2)
+    (inner,) = reader.fields(wrapper, 1, explicit(0))
+    with pytest.raises(FormatError) as caught:
+        reader.integer(inner)
     assert caught.value.offset == data.index(b"\x05\x00")
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_value_or_a_format_error(data: bytes) -> None:
-    for verb in (DerReader.integer, DerReader.oid, DerReader.time, DerReader.bits):
+    for verb in (Der.integer, Der.oid, Der.time, Der.bits, Der.inside, Der.true):
         try:
             read(verb, data)
         except FormatError as error:

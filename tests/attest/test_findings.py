@@ -28,4 +28,4 @@ def test_a_format_error_says_where() -> None:
 
 
 def test_a_stage_without_findings_goes_on() -> None:
-    assert conclude(Stage.RULES, Outcome((), ())) == ()
+    assert conclude(Stage.RULES, Outcome((), None, ())) == (Outcome((), None, ()),)

@@ -111,7 +111,7 @@ def test_a_critical_extension_is_refused() -> None:
         (bytes.fromhex("02020001"), "not minimal"),
         (bytes.fromhex("0201ff"), "negative"),
         (bytes.fromhex("02020100"), "at most 255"),
-        (bytes.fromhex("020104") + b"\x00", "left over"),
+        (bytes.fromhex("020104") + b"\x00", "length is missing"),
         (b"\x04\x01\x04", "wanted tag"),
     ],
 )

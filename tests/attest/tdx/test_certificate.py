@@ -96,7 +96,7 @@ def test_components_are_read_by_their_numbers_in_any_order() -> None:
         (with_tcb(pair(f"{SGX}.2.1", element(INTEGER, b"\x80")), *tcb_pairs()[1:]), "negative"),
         (with_tcb(pair(f"{SGX}.2.1", element(INTEGER, b"\0\1")), *tcb_pairs()[1:]), "minimal"),
         (with_tcb(pair(f"{SGX}.2.1", element(BOOLEAN, b"\xff")), *tcb_pairs()[1:]), "tag"),
-        (VALUES.encoded + b"\x00", "left over"),
+        (VALUES.encoded + b"\x00", "length is missing"),
         (sequence(pair(f"{SGX}.1", element(OCTET_STRING, bytes(16)))), "not complete"),
         (replace(VALUES, fmspc=bytes(5)).encoded, "has 5 bytes"),
         (replace(VALUES, pce_id=bytes(3)).encoded, "has 3 bytes"),
