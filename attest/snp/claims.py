@@ -73,6 +73,12 @@ class Claims:
         return report.committed_major, report.committed_minor, report.committed_build
 
     @property
+    def current_firmware(self) -> tuple[int, int, int]:
+        """The firmware version that runs."""
+        report = self.report
+        return report.current_major, report.current_minor, report.current_build
+
+    @property
     def mitigations(self) -> int:
         """Bits that both mitigation vectors have; none before version 5."""
         if isinstance(self.report, ReportV5):
@@ -114,10 +120,14 @@ class Claims:
         return chip_id == hwid.ljust(len(chip_id), b"\x00")
 
     @property
-    def tcbs_in_order(self) -> bool:
-        """Whether reported <= committed <= current and launch <= current."""
+    def in_order(self) -> bool:
+        """Whether reported <= committed <= current and launch <= current.
+
+        Firmware versions are in it: no firmware runs below the version that it committed to.
+        """
         return (
             self.committed.covers(self.reported)
             and self.current.covers(self.committed)
             and self.current.covers(self.launch)
+            and self.firmware <= self.current_firmware
         )

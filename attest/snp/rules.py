@@ -120,9 +120,12 @@ RULES: tuple[Rule[SnpPolicy, Claims], ...] = (
     Rule(
         "S11",
         Reason.TCB_ORDER,
-        lambda p, c: c.tcbs_in_order,
+        lambda p, c: c.in_order,
         lambda p, c: "reported <= committed <= current, launch <= current",
-        lambda c: "; ".join(tcb.text for tcb in c.tcbs),
+        lambda c: (
+            "; ".join(tcb.text for tcb in c.tcbs)
+            + f"; firmware {_dotted(*c.firmware)} committed, {_dotted(*c.current_firmware)} runs"
+        ),
     ),
     Rule(
         "S12",

@@ -150,6 +150,14 @@ def test_what_is_accepted_and_worth_knowing_is_noted(
     assert [note.notice for note in guest.notes] == [notice]
 
 
+@pytest.mark.parametrize("part", ["major", "minor", "build"])
+def test_firmware_below_the_version_that_it_committed_to_is_refused(part: str) -> None:
+    """No such firmware runs: it would be a rollback, which the commitment rules out."""
+    refusal = good(report={f"committed_{part}": 60}).refusal()
+    assert [finding.reason for finding in refusal.findings] == [Reason.TCB_ORDER]
+    good(report={f"current_{part}": 60}).verify()
+
+
 def test_a_missing_crl_is_noted() -> None:
     assert [note.notice for note in good().verify().notes] == [Notice.CRL_NOT_GIVEN]
 
