@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A configfs-tsm with the kernel's rules (drivers/virt/coco/guest/report.c) over a mock chip.
+"""A configfs-tsm with the kernel's rules (drivers/virt/coco/guest/report.c) over a mock platform.
 
 It is the four verbs of `guest.keyholder.tsm.Configfs` and nothing else, and it fails as the kernel
 fails: with `OSError` and the kernel's errno. The rules that it keeps:
@@ -10,7 +10,9 @@ fails: with `OSError` and the kernel's errno. The rules that it keeps:
   error of the commit (not exactly 64 bytes, EINVAL; wrap of the generation, EBUSY) is lost;
 * reading ``outblob`` or ``auxblob`` before ``inblob`` was set is EINVAL; with the generation of the
   last report the same blobs come back, else a new report is made and both change together;
-* ``privlevel`` below the floor or above 3 is EINVAL; what cannot be read or written is EACCES.
+* ``privlevel`` below the floor or above 3 is EINVAL; what cannot be read or written is EACCES;
+* an attribute that the platform's driver does not have (TDX: ``auxblob`` and the privilege levels)
+  is not there at all: ENOENT.
 """
 
 from __future__ import annotations
@@ -22,27 +24,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol
 
-from lab.mocktsm.faults import FaultKind, FaultPlan
+from attest.statement import Platform
+from lab.mocktsm.fault_plan import FaultPlan
+from lab.mocktsm.faults import FaultKind
 from lab.mocktsm.sev_guest import SevGuest
 from lab.mocktsm.snp import MockSnp
+from lab.mocktsm.tdx import MockTdx
+from lab.mocktsm.tdx_guest import TdxGuest
 
 INBLOB_BYTES = 64
 PRIVLEVEL_MAX = 3
 GENERATION_MODULUS = 2**32
 SLOW_S = 2.0
 
+_ALWAYS_THERE = frozenset({"generation", "provider", "inblob", "outblob"})
 _READABLE = frozenset({"generation", "provider", "outblob", "auxblob", "privlevel_floor"})
 _WRITABLE = frozenset({"inblob", "privlevel"})
 _OTHER_PROVIDER = b"arm_cca_guest\n"
-_PLAIN_KEYS = frozenset({"line", "version", "seed", "faults"})
+_PLAIN_KEYS = {
+    Platform.SEV_SNP: frozenset({"platform", "line", "version", "seed", "faults"}),
+    Platform.TDX: frozenset({"platform", "version", "seed", "faults"}),
+}
 
 
 class Driver(Protocol):
     """A guest driver below configfs-tsm (struct tsm_report_ops): the part that knows a platform."""
 
     provider: str
+    attributes: frozenset[str]  # that it has besides those of every driver
+    faults: frozenset[str]  # that can befall its platform
 
-    def request(self, inblob: bytes, privlevel: int, faults: FaultPlan) -> tuple[bytes, bytes]:
+    def request(self, inblob: bytes, privlevel: int, faults: FaultPlan, /) -> tuple[bytes, bytes]:
         """A report over ``inblob``, and what goes with it into auxblob."""
 
 
@@ -62,7 +74,7 @@ class MockTsm:
     """The mock of /sys/kernel/config/tsm/report.
 
     Args:
-        platform: the chip that makes reports.
+        platform: what makes reports.
         faults: what goes wrong.
         privlevel_floor: the guest's own privilege level.
         sleep: how `FaultKind.SLOW` waits.
@@ -70,30 +82,38 @@ class MockTsm:
 
     def __init__(
         self,
-        platform: MockSnp,
+        platform: MockSnp | MockTdx,
         faults: FaultPlan | None = None,
         *,
         privlevel_floor: int = 0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.platform = platform
-        self.driver: Driver = SevGuest(platform)
+        self.driver: Driver
+        if isinstance(platform, MockSnp):
+            self.driver = SevGuest(platform)
+        else:
+            self.driver = TdxGuest(platform)
         self.faults = faults or FaultPlan({})
+        if foreign := sorted(self.faults.names - self.driver.faults):
+            raise ValueError(f"{self.driver.provider} has no fault {', '.join(foreign)}")
         self.privlevel_floor = privlevel_floor
         self.entries: dict[str, _Entry] = {}
         self._sleep = sleep
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> MockTsm:
-        """From JSON-like data with exactly ``line``, ``version``, ``seed`` and ``faults``.
+        """From JSON-like data: ``platform``, ``version``, ``seed``, ``faults``; SNP: ``line``.
 
         Raises:
             ValueError: other keys, or a value that is none of the known ones.
         """
-        if set(plain) != _PLAIN_KEYS:
-            raise ValueError(f"wanted {sorted(_PLAIN_KEYS)}, got {sorted(plain)}")
-        platform = MockSnp(line=plain["line"], version=plain["version"], seed=plain["seed"])
-        return cls(platform, FaultPlan(plain["faults"]))
+        kind = Platform(str(plain.get("platform")))
+        if set(plain) != _PLAIN_KEYS[kind]:
+            raise ValueError(f"wanted {sorted(_PLAIN_KEYS[kind])}, got {sorted(plain)}")
+        faults, version, seed = FaultPlan(plain["faults"]), plain["version"], plain["seed"]
+        if kind is Platform.TDX:
+            return cls(MockTdx(version=version, seed=seed), faults)
+        return cls(MockSnp(line=plain["line"], version=version, seed=seed), faults)
 
     def make(self, name: str) -> None:
         """Make a directory."""
@@ -111,7 +131,7 @@ class MockTsm:
     def write(self, name: str, attribute: str, data: bytes) -> None:
         """Open, write, close."""
         entry = self._entry(name)
-        _exists(attribute)
+        self._exists(attribute)
         if attribute not in _WRITABLE:
             _fail(errno.EACCES, attribute)
         if attribute == "privlevel":
@@ -124,7 +144,7 @@ class MockTsm:
     def read(self, name: str, attribute: str) -> bytes:
         """Open, read to the end, close."""
         entry = self._entry(name)
-        _exists(attribute)
+        self._exists(attribute)
         if attribute not in _READABLE:
             _fail(errno.EACCES, attribute)
         if attribute == "generation":
@@ -142,6 +162,10 @@ class MockTsm:
         if self.faults.strikes(FaultKind.MEDDLING_WRITER):
             self.write(name, "inblob", b"\x4d" * INBLOB_BYTES)
         return entry.out if attribute == "outblob" else entry.aux
+
+    def _exists(self, attribute: str) -> None:
+        if attribute not in _ALWAYS_THERE | self.driver.attributes:
+            _fail(errno.ENOENT, attribute)
 
     def _entry(self, name: str) -> _Entry:
         if name not in self.entries:
@@ -173,6 +197,7 @@ class MockTsm:
         for kind, number in (
             (FaultKind.BUSY, errno.EBUSY),
             (FaultKind.TIMED_OUT, errno.ETIMEDOUT),
+            (FaultKind.IO_ERROR, errno.EIO),
             (FaultKind.WIPED_KEY, errno.ENOTTY),
         ):
             if self.faults.strikes(kind):
@@ -181,11 +206,6 @@ class MockTsm:
             self._sleep(SLOW_S)
         level = entry.privlevel or self.privlevel_floor
         return self.driver.request(entry.inblob, level, self.faults)
-
-
-def _exists(attribute: str) -> None:
-    if attribute not in _READABLE | _WRITABLE:
-        _fail(errno.ENOENT, attribute)
 
 
 def _fail(number: int, what: str) -> NoReturn:

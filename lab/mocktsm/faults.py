@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong with a platform, as plain data: which faults, and for how many requests."""
+"""How the kernel's interface and the host behind it fail. What is then read is no report at all.
+
+Reports and quotes that are whole and wrong are in `lab.mocktsm.snp_faults` and
+`lab.mocktsm.tdx_faults`, by the rule of the verifier that they break.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
-
-ALWAYS = "always"
 
 
 class FaultKind(StrEnum):
@@ -17,37 +18,9 @@ class FaultKind(StrEnum):
     SLOW = "slow"  # the firmware takes `SLOW_S` to answer
     SHORT_BLOB = "short-blob"  # outblob is cut off
     WRONG_PROVIDER = "wrong-provider"  # another platform's driver answers
-    WRONG_REPORT_DATA = "wrong-report-data"  # a genuine report over other bytes
-    OTHER_VMPL = "other-vmpl"  # a genuine report, requested at VMPL 1
-    STALE_TCB = "stale-tcb"  # a genuine report of a chip with old firmware
     NO_PROVIDER = "no-provider"  # making an entry fails with ENXIO
-    NO_CERTIFICATES = "no-certificates"  # auxblob is empty
+    NO_CERTIFICATES = "no-certificates"  # SEV-SNP: auxblob is empty
     LOST_COMMIT = "lost-commit"  # the write of inblob is lost, without an error
     TIMED_OUT = "timed-out"  # reading outblob fails with ETIMEDOUT
-    WIPED_KEY = "wiped-key"  # ENOTTY: the guest's message key is gone until it reboots
-
-
-class FaultPlan:
-    """How many report requests each fault spoils: a number, or "always".
-
-    Raises:
-        ValueError: an unknown fault, or a count that is neither.
-    """
-
-    def __init__(self, faults: Mapping[str, int | str]) -> None:
-        self._left: dict[FaultKind, int | None] = {}
-        for name, times in faults.items():
-            if times != ALWAYS and (type(times) is not int or times < 0):
-                raise ValueError(
-                    f"{name}: wanted a number of requests or {ALWAYS!r}, got {times!r}"
-                )
-            self._left[FaultKind(name)] = None if isinstance(times, str) else times
-
-    def strikes(self, kind: FaultKind) -> bool:
-        """Whether the fault spoils this request; counts it if so."""
-        left = self._left.get(kind, 0)
-        if left is None:
-            return True
-        if left > 0:
-            self._left[kind] = left - 1
-        return left > 0
+    IO_ERROR = "io-error"  # reading outblob fails with EIO: the firmware or the host failed
+    WIPED_KEY = "wiped-key"  # SEV-SNP: ENOTTY, the message key is gone until a reboot

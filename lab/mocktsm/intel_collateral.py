@@ -28,6 +28,7 @@ from lab.mocktsm.intel_pki import (
 )
 from lab.mocktsm.tdx_quote import QE_MRSIGNER
 
+EVALUATION = 18
 DATE, OLD_DATE = "2024-11-13T00:00:00Z", "2024-03-13T00:00:00Z"
 
 
@@ -99,7 +100,7 @@ def tcb_info(**changes: Any) -> str:
             "fmspc": PckValues().fmspc.hex(),
             "pceId": "0000",
             "tcbType": 0,
-            "tcbEvaluationDataNumber": 18,
+            "tcbEvaluationDataNumber": EVALUATION,
             "tdxModule": {
                 "mrsigner": "00" * 48,
                 "attributes": "00" * 8,
@@ -119,7 +120,7 @@ def qe_identity(**changes: Any) -> str:
             "id": "TD_QE",
             "version": 2,
             **dates(LIST_LIFE),
-            "tcbEvaluationDataNumber": 18,
+            "tcbEvaluationDataNumber": EVALUATION,
             "miscselect": "00000000",
             "miscselectMask": "FFFFFFFF",
             "attributes": "11000000000000000000000000000000",

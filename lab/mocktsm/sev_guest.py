@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 from attest.snp.certificate import KeyKind
 from attest.snp.certtable import ARK_GUID, ASK_GUID, ENTRY_BYTES, VCEK_GUID, VLEK_GUID
-from attest.snp.tcb import Tcb
-from lab.mocktsm.faults import FaultKind, FaultPlan
+from lab.mocktsm.fault_plan import FaultPlan
+from lab.mocktsm.faults import FaultKind
 from lab.mocktsm.pki import authority_certificates
 from lab.mocktsm.snp import MockSnp
+from lab.mocktsm.snp_faults import SnpFault, snp_report, snp_vek
 
 SHORT_BYTES = 1024
 
@@ -21,34 +22,29 @@ class SevGuest:
     """The driver over one mock chip."""
 
     provider = "sev_guest"
+    attributes = frozenset({"auxblob", "privlevel", "privlevel_floor"})
+    faults: frozenset[str] = frozenset(FaultKind) | frozenset(SnpFault)
 
     def __init__(self, chip: MockSnp) -> None:
         self.chip = chip
 
-    def request(self, inblob: bytes, privlevel: int, faults: FaultPlan) -> tuple[bytes, bytes]:
+    def request(self, inblob: bytes, privlevel: int, faults: FaultPlan, /) -> tuple[bytes, bytes]:
         """A report over ``inblob`` at VMPL ``privlevel``, and the host's certificate table."""
-        changes: dict[str, int | bytes] = {"vmpl": privlevel}
-        if faults.strikes(FaultKind.OTHER_VMPL):
-            changes["vmpl"] = 1
-        level = self.chip.tcb
-        if faults.strikes(FaultKind.STALE_TCB):
-            level = Tcb(level.line, bytes(max(0, svn - 1) for svn in level.raw))
-            changes |= dict.fromkeys(
-                ("current_tcb", "committed_tcb", "reported_tcb", "launch_tcb"), level.raw
-            )
-        wrong = faults.strikes(FaultKind.WRONG_REPORT_DATA)
-        report = self.chip.report(bytes(len(inblob)) if wrong else inblob, **changes)
+        struck = faults.first(SnpFault)
+        if struck is None:
+            report, vek = self.chip.report(inblob, vmpl=privlevel), self.chip.certificate
+        else:
+            report, vek = snp_report(self.chip, struck, inblob), snp_vek(self.chip, struck)
         if faults.strikes(FaultKind.SHORT_BLOB):
             report = report[:SHORT_BYTES]
         bare = faults.strikes(FaultKind.NO_CERTIFICATES)
-        return report, b"" if bare else certificate_table(self.chip, level)
+        return report, b"" if bare else certificate_table(self.chip, vek)
 
 
-def certificate_table(chip: MockSnp, level: Tcb) -> bytes:
+def certificate_table(chip: MockSnp, vek: bytes) -> bytes:
     """The host's certificates for auxblob, in the form of the GHCB specification."""
     ark, ask, asvk = authority_certificates(chip.line)
     is_vcek = chip.kind is KeyKind.VCEK
-    vek = chip.certificate if level == chip.tcb else chip.vek(level)
     return encode_table(
         {
             VCEK_GUID if is_vcek else VLEK_GUID: vek,

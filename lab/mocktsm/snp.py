@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import fields
 from functools import cached_property
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
@@ -45,9 +46,9 @@ TCBS = {
     ProductLine.TURIN: tcb(ProductLine.TURIN, fmc=1, boot_loader=1, tee=1, snp=4, microcode=0x51),
 }
 
-_POLICY = 0x30000  # bit 17, which is always one, and SMT allowed
+POLICY = 0x30000  # bit 17, which is always one, and SMT allowed
 _PLATFORM_INFO = 0x25  # SMT, ECC, alias check
-_MITIGATIONS = 0x3F
+MITIGATIONS = 0x3F
 
 
 class MockSnp:
@@ -95,30 +96,29 @@ class MockSnp:
         seed = self.derive(f"{self.kind} {level.raw.hex()}", 72)
         return derive_private_key(1 + int.from_bytes(seed, "big") % (P384_ORDER - 1), SECP384R1())
 
-    def vek(self, level: Tcb) -> bytes:
-        """The certificate of `key`, DER."""
+    def vek(self, level: Tcb, **changes: Any) -> bytes:
+        """The certificate of `key`, DER; ``changes`` are arguments of `vek_certificate`."""
         public = self.key(level).public_key()
-        return vek_certificate(
-            self.line,
-            self.kind,
-            point=public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint),
-            tcb=level.raw,
-            identity=self.hwid if self.kind is KeyKind.VCEK else MOCK_CSP_ID,
-        )
+        parts: dict[str, Any] = {
+            "point": public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint),
+            "tcb": level.raw,
+            "identity": self.hwid if self.kind is KeyKind.VCEK else MOCK_CSP_ID,
+        }
+        return vek_certificate(self.line, self.kind, **(parts | changes))
 
     @cached_property
     def certificate(self) -> bytes:
         """The certificate of the key that signs reports now, DER."""
         return self.vek(self.tcb)
 
-    def report(self, report_data: bytes, **changes: int | bytes) -> bytes:
+    def report(self, report_data: bytes, /, **changes: int | bytes) -> bytes:
         """A signed report over 64 bytes; ``changes`` set fields of `attest.snp.report` by name."""
         layout = VERSIONS[self.version]
         cpuid = CPUIDS[self.line]
         level = self.tcb.raw
         values: dict[str, int | bytes] = {
             "version": self.version,
-            "policy": _POLICY,
+            "policy": POLICY,
             "signature_algo": ECDSA_P384_SHA384,
             "current_tcb": level,
             "platform_info": _PLATFORM_INFO,
@@ -134,8 +134,8 @@ class MockSnp:
             "cpuid_family": cpuid[0],
             "cpuid_model": cpuid[1],
             "cpuid_stepping": cpuid[2],
-            "launch_mit_vector": _MITIGATIONS,
-            "current_mit_vector": _MITIGATIONS,
+            "launch_mit_vector": MITIGATIONS,
+            "current_mit_vector": MITIGATIONS,
         }
         for prefix in ("current", "committed"):
             for name, number in zip(("major", "minor", "build"), FIRMWARE, strict=True):

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from attest.policy import Policy, StatementPolicy, write_policy
+from attest.roots import Roots
 from attest.snp.certificate import KeyKind
 from attest.snp.policy import (
     AbiFloor,
@@ -17,18 +19,67 @@ from attest.snp.policy import (
     TcbFloor,
 )
 from attest.statement import PRODUCT, Variant
-from lab.mocktsm.snp import FIRMWARE, MOCK_CSP_ID, MockSnp
+from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
+from attest.tdx.tcb_info import TcbStatus
+from lab.mocktsm.intel_collateral import DATE, EVALUATION
+from lab.mocktsm.intel_pki import mock_intel_roots
+from lab.mocktsm.pki import mock_roots
+from lab.mocktsm.snp import FIRMWARE, MITIGATIONS, MOCK_CSP_ID, MockSnp
+from lab.mocktsm.tdx import MockTdx
+from lab.mocktsm.tdx_quote import XFAM
+
+Mock = MockSnp | MockTdx
+
+
+def roots_of(platform: Mock) -> Roots:
+    """The mock authorities above a platform, to be passed as ``roots``."""
+    return mock_roots(platform.line) if isinstance(platform, MockSnp) else mock_intel_roots()
 
 
 def mock_policy(
     *,
-    platform: MockSnp,
+    platform: Mock,
     model: bytes,
     prompts: bytes,
     configuration: bytes,
     max_life_s: int,
 ) -> Policy:
     """A strict policy for exactly this mock guest; the digests are SHA-256."""
+    statement = StatementPolicy(
+        products=frozenset({PRODUCT}),
+        variants=frozenset({Variant.MOCK}),
+        life_s=max_life_s,
+        models=frozenset({model}),
+        prompts=frozenset({prompts}),
+        configurations=frozenset({configuration}),
+    )
+    return Policy(
+        snp=_snp_policy(platform) if isinstance(platform, MockSnp) else None,
+        tdx=_tdx_policy(platform) if isinstance(platform, MockTdx) else None,
+        statement=statement,
+    )
+
+
+def mock_policy_mapping(
+    *,
+    platform: Mock,
+    model: bytes,
+    prompts: bytes,
+    configuration: bytes,
+    max_life_s: int,
+) -> dict[str, Any]:
+    """`mock_policy` in the form of a trust file, which `attest.read_policy` reads."""
+    policy = mock_policy(
+        platform=platform,
+        model=model,
+        prompts=prompts,
+        configuration=configuration,
+        max_life_s=max_life_s,
+    )
+    return write_policy(policy)
+
+
+def _snp_policy(platform: MockSnp) -> SnpPolicy:
     versions = {component.value: svn for component, svn in platform.tcb.versions.items()}
     floor = TcbFloor(**dict.fromkeys(TcbFloor.__dataclass_fields__, 0) | versions)
     major, minor, build = FIRMWARE
@@ -38,9 +89,9 @@ def mock_policy(
         committed_tcb=floor,
         launch_tcb=floor,
         firmware=FirmwareFloor(major=major, minor=minor, build=build),
-        mitigations=0,
+        mitigations=MITIGATIONS if platform.version == 5 else 0,
     )
-    snp = SnpPolicy(
+    return SnpPolicy(
         versions=frozenset({platform.version}),
         keys=frozenset({platform.kind}),
         csp_ids=frozenset({MOCK_CSP_ID} if platform.kind is KeyKind.VLEK else ()),
@@ -61,31 +112,27 @@ def mock_policy(
         id_keys=frozenset({bytes(48)}),
         author_keys=frozenset({bytes(48)}),
     )
-    statement = StatementPolicy(
-        products=frozenset({PRODUCT}),
-        variants=frozenset({Variant.MOCK}),
-        life_s=max_life_s,
-        models=frozenset({model}),
-        prompts=frozenset({prompts}),
-        configurations=frozenset({configuration}),
-    )
-    return Policy(snp=snp, tdx=None, statement=statement)
 
 
-def mock_policy_mapping(
-    *,
-    platform: MockSnp,
-    model: bytes,
-    prompts: bytes,
-    configuration: bytes,
-    max_life_s: int,
-) -> dict[str, Any]:
-    """`mock_policy` in the form of a trust file, which `attest.read_policy` reads."""
-    policy = mock_policy(
-        platform=platform,
-        model=model,
-        prompts=prompts,
-        configuration=configuration,
-        max_life_s=max_life_s,
+def _tdx_policy(platform: MockTdx) -> TdxPolicy:
+    zero = frozenset({bytes(48)})
+    rtmrs = {f"rtmr{n}": rtmr for n, rtmr in enumerate(platform.rtmrs)}
+    return TdxPolicy(
+        versions=frozenset({platform.version}),
+        body_types=frozenset({platform.body_type}),
+        trailing_bytes=False,
+        statuses=frozenset({TcbStatus.UP_TO_DATE}),
+        advisories=frozenset(),
+        evaluation=EVALUATION,
+        tcb_date=datetime.fromisoformat(DATE),
+        td_allows=frozenset(),
+        td_requires=frozenset({TdAttribute.SEPT_VE_DISABLE}),
+        xfam=XFAM,
+        service_tds=zero,
+        devices=frozenset(),
+        images=(TdImage(mrtd=platform.mrtd, **rtmrs),),
+        config_ids=zero,
+        owners=zero,
+        owner_configs=zero,
+        seam_modules=None,
     )
-    return write_policy(policy)

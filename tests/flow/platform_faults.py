@@ -11,9 +11,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from os import getpid
 from pathlib import Path
 
@@ -25,7 +26,6 @@ from guest.publication import Publication
 from guest.settings import Identity, write_sections
 from guest.worker.tasks import prompts_digest
 from lab.documents import GuestPlan, write_config, write_trust
-from lab.mocktsm import FaultKind
 from sealroom import Trust
 
 PROMPTS = prompts_digest()
@@ -67,7 +67,7 @@ class Keyholder:
 
 
 @contextmanager
-def keyholder(folder: Path, faults: dict[FaultKind, int | str]) -> Iterator[Keyholder]:
+def keyholder(folder: Path, faults: Mapping[StrEnum, int | str]) -> Iterator[Keyholder]:
     """Run `lab.keyholder` on a platform with `faults`."""
     read = parse_config(CONFIG)
     identity = Identity(

@@ -9,13 +9,15 @@ import os
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
 
 from attest import Reason, Stage
 from guest.door import Process
-from lab.mocktsm import FaultKind
+from lab.mocktsm import FaultKind, SnpFault
+from lab.mocktsm.snp_faults import SNP_FAULTS
 from sealroom import NotTrusted, Unreachable
 from sealroom.evidence import verify_evidence
 from tests.flow import processes
@@ -27,31 +29,27 @@ ALWAYS = "always"
 SLOW = (pytest.mark.slow,)
 TIMES = 2
 
-# Evidence comes all the same, and it is this that a device finds wrong with it.
+# Evidence comes all the same, and a device finds it wrong: one fault for each stage but the first.
+# Each fault of a report by itself is in tests/lab/mocktsm/test_faults.py.
 REFUSED = {
-    FaultKind.WRONG_REPORT_DATA: (Stage.BINDING, {Reason.REPORT_DATA_MISMATCH}),
-    FaultKind.OTHER_VMPL: (Stage.RULES, {Reason.VMPL_NOT_ACCEPTED}),
-    FaultKind.STALE_TCB: (
-        Stage.RULES,
-        {
-            Reason.REPORTED_TCB_TOO_OLD,
-            Reason.COMMITTED_TCB_TOO_OLD,
-            Reason.LAUNCH_TCB_TOO_OLD,
-        },
-    ),
+    SnpFault.FORGED_VEK: Stage.CHAIN,
+    SnpFault.FORGED_REPORT: Stage.SIGNATURE,
+    SnpFault.STALE_TCB: Stage.RULES,
+    SnpFault.WRONG_REPORT_DATA: Stage.BINDING,
 }
 HARMLESS = frozenset({FaultKind.SLOW})
 RETRIED = frozenset({FaultKind.BUSY, FaultKind.MEDDLING_WRITER, FaultKind.LOST_COMMIT})
-SILENT = tuple(fault for fault in FaultKind if fault not in {*REFUSED, *HARMLESS})
+SILENT = tuple(fault for fault in FaultKind if fault not in HARMLESS)
 
 
 @pytest.fixture(scope="module")
-def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[FaultKind, Keyholder]]:
+def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[StrEnum, Keyholder]]:
     """A keyholder for each fault that lasts; all run at once, because retrying takes its time."""
     folder = tmp_path_factory.mktemp("spoiled")
     with contextlib.ExitStack() as stack:
         yield {
-            fault: stack.enter_context(keyholder(folder, {fault: ALWAYS})) for fault in FaultKind
+            fault: stack.enter_context(keyholder(folder, {fault: ALWAYS}))
+            for fault in (*FaultKind, *REFUSED)
         }
 
 
@@ -59,7 +57,7 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[FaultKind
     "fault", [pytest.param(fault, marks=SLOW if fault in RETRIED else ()) for fault in SILENT]
 )
 def test_without_a_usable_report_nothing_is_published(
-    spoiled: dict[FaultKind, Keyholder], fault: FaultKind
+    spoiled: dict[StrEnum, Keyholder], fault: FaultKind
 ) -> None:
     processes.until("a failed attempt", lambda: "attestation-failed" in spoiled[fault].events())
     assert not spoiled[fault].has_published()
@@ -67,20 +65,17 @@ def test_without_a_usable_report_nothing_is_published(
 
 @pytest.mark.parametrize("fault", REFUSED)
 def test_evidence_over_a_wrong_report_is_not_trusted(
-    spoiled: dict[FaultKind, Keyholder], fault: FaultKind
+    spoiled: dict[StrEnum, Keyholder], fault: SnpFault
 ) -> None:
     evidence = spoiled[fault].published().evidence
     with pytest.raises(NotTrusted) as caught:
         verify_evidence(evidence, TRUST, now=datetime.now(UTC))
-    stage, reasons = REFUSED[fault]
-    assert caught.value.stage is stage
-    assert {finding.reason for finding in caught.value.findings} == reasons
+    assert caught.value.stage is REFUSED[fault]
+    assert {finding.reason for finding in caught.value.findings} == SNP_FAULTS[fault].reasons
 
 
 @pytest.mark.parametrize("fault", HARMLESS)
-def test_a_slow_platform_is_waited_for(
-    spoiled: dict[FaultKind, Keyholder], fault: FaultKind
-) -> None:
+def test_a_slow_platform_is_waited_for(spoiled: dict[StrEnum, Keyholder], fault: FaultKind) -> None:
     evidence = spoiled[fault].published().evidence
     assert verify_evidence(evidence, TRUST, now=datetime.now(UTC)).statement.epoch == 1
 
@@ -99,7 +94,7 @@ def test_a_fault_that_passes_is_forgotten(fault: FaultKind, tmp_path: Path) -> N
     assert verify_evidence(evidence, TRUST, now=datetime.now(UTC)).statement.variant == "mock"
 
 
-def comes_back(drill: Site, faults: Path, fault: FaultKind | None) -> None:
+def comes_back(drill: Site, faults: Path, fault: StrEnum | None) -> None:
     """Have the keyholder start again on a platform with this fault, or with none."""
     faults.write_text(json.dumps({} if fault is None else {fault: ALWAYS}))
     pid = drill.pids()[Process.KEYHOLDER]
@@ -123,7 +118,7 @@ def test_a_guest_without_a_platform_is_unavailable_until_it_has_one(
 
 @pytest.mark.slow
 def test_a_device_seals_nothing_to_a_guest_with_a_wrong_report(drill: Site, faults: Path) -> None:
-    comes_back(drill, faults, FaultKind.WRONG_REPORT_DATA)
+    comes_back(drill, faults, SnpFault.WRONG_REPORT_DATA)
 
     def refusal() -> NotTrusted | None:
         with contextlib.suppress(Unreachable):

@@ -16,6 +16,7 @@ from attest.snp.certtable import parse_certificate_table
 from attest.snp.report import parse_report
 from lab.mocktsm import FaultKind, FaultPlan, MockSnp, MockTsm
 from lab.mocktsm.configfs import GENERATION_MODULUS, SLOW_S
+from lab.mocktsm.sev_guest import SevGuest
 
 DATA = bytes(range(64))
 
@@ -174,14 +175,19 @@ def test_the_auxblob_holds_the_chain() -> None:
     tsm = mock()
     tsm.write("one", "inblob", DATA)
     table = parse_certificate_table(tsm.read("one", "auxblob"))
-    assert table.vcek == tsm.platform.certificate
+    assert table.vcek == MockSnp().certificate
     assert table.ask is not None
     assert table.ark is not None
 
 
 @pytest.mark.parametrize(
     ("fault", "wanted"),
-    [("busy", errno.EBUSY), ("timed-out", errno.ETIMEDOUT), ("wiped-key", errno.ENOTTY)],
+    [
+        ("busy", errno.EBUSY),
+        ("timed-out", errno.ETIMEDOUT),
+        ("io-error", errno.EIO),
+        ("wiped-key", errno.ENOTTY),
+    ],
 )
 def test_a_fault_of_the_firmware_is_seen_when_a_blob_is_read(fault: str, wanted: int) -> None:
     tsm = MockTsm(MockSnp(), FaultPlan({fault: 1}))
@@ -248,18 +254,16 @@ def test_another_provider_answers_as_another() -> None:
 def test_the_words_for_faults_do_not_change() -> None:
     assert {kind.value for kind in FaultKind} == {
         "busy",
+        "io-error",
         "lost-commit",
         "meddling-writer",
         "no-certificates",
         "no-provider",
-        "other-vmpl",
         "short-blob",
         "slow",
-        "stale-tcb",
         "timed-out",
         "wiped-key",
         "wrong-provider",
-        "wrong-report-data",
     }
 
 
@@ -276,18 +280,34 @@ def test_an_unknown_plan_is_refused(faults: dict[str, int | str]) -> None:
         FaultPlan(faults)
 
 
-PLAIN = {"line": "Turin", "version": 5, "seed": "a", "faults": {"busy": 1}}
+PLAIN = {
+    "platform": "sev-snp",
+    "line": "Turin",
+    "version": 5,
+    "seed": "a",
+    "faults": {"busy": 1},
+}
 
 
 def test_a_mock_is_made_from_plain_data() -> None:
     tsm = MockTsm.from_plain(PLAIN)
-    assert (tsm.platform.line, tsm.platform.version, tsm.platform.seed) == ("Turin", 5, "a")
+    assert isinstance(tsm.driver, SevGuest)
+    chip = tsm.driver.chip
+    assert (chip.line, chip.version, chip.seed) == ("Turin", 5, "a")
     assert tsm.faults.strikes(FaultKind.BUSY)
 
 
 @pytest.mark.parametrize(
     "plain",
-    [{}, PLAIN | {"more": 1}, PLAIN | {"line": "Rome"}, PLAIN | {"version": 1}],
+    [
+        {},
+        PLAIN | {"more": 1},
+        PLAIN | {"platform": "sgx"},
+        PLAIN | {"platform": "tdx"},
+        PLAIN | {"line": "Rome"},
+        PLAIN | {"version": 1},
+        PLAIN | {"faults": {"perfmon": 1}},
+    ],
 )
 def test_other_plain_data_is_refused(plain: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
