@@ -29,6 +29,7 @@ from sealroom.errors import (
     Truncated,
     TrustFileError,
     Unreachable,
+    UsageError,
 )
 from sealroom.stream import Answer, Phase
 from sealroom.timeouts import Timeouts
@@ -63,6 +64,7 @@ __all__ = [
     "Trust",
     "TrustFileError",
     "Unreachable",
+    "UsageError",
     "connect",
     "read_chat",
 ]

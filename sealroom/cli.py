@@ -90,7 +90,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     disagreement = getattr(args, "disagreement", None)
     if disagreement is not None and (problem := disagreement(args)):
-        parser.error(problem)
+        args.parser.error(problem)
     return args
 
 

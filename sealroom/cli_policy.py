@@ -7,11 +7,17 @@ import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from attest import FormatError, Refused, parse_evidence
 from attest.azure import HCL_MAX_BYTES, ReportType, parse_hcl
-from attest.evidence import EVIDENCE_MAX_BYTES, REPORT_MAX_BYTES, SnpEndorsements
+from attest.evidence import (
+    COLLATERAL_MAX_BYTES,
+    EVIDENCE_MAX_BYTES,
+    REPORT_MAX_BYTES,
+    SnpEndorsements,
+)
 from attest.findings import Finding, Reason, Stage, apply
 from attest.gaps import Gap
 from attest.lint import lint, platform_gaps
@@ -19,15 +25,21 @@ from attest.policy import Policy
 from attest.roots import amd_roots
 from attest.snp.claims import Claims
 from attest.snp.product import PRODUCTS, ProductLine
+from attest.snp.report import ReportV2
 from attest.snp.rules import RULES
 from attest.snp.verify import Parsed, parse_all
-from attest.statement import Platform, Statement, parse_statement
+from attest.statement import Statement, parse_statement
+from attest.tdx.quote import QUOTE_MAX_BYTES
 from sealroom import cli_types, policy_drafts, raw_forms
 from sealroom.cli_files import check_new, read_input, write_new
 from sealroom.cli_report import printable
-from sealroom.errors import EXIT_OK, NotTrusted
+from sealroom.combinations import Combination, wrong_options
+from sealroom.errors import EXIT_OK, NotTrusted, UsageError
+from sealroom.policy_drafts import Document
 from sealroom.policy_file import load_policy
 from sealroom.policy_text import write_policy_text
+from sealroom.raw_forms import read_binary
+from sealroom.tdx_drafts import pinned_tdx
 
 EXIT_GAPS = 1
 
@@ -39,6 +51,20 @@ PINNED_TITLE = (
     "What this evidence claims of itself. Nobody has verified it: judge it with another policy,",
     "then loosen or change one thing at a time here.",
 )
+UNRATED_TITLE = (
+    "No collateral was given: the best rating is demanded, and nothing of the collateral's age.",
+)
+
+# What `policy init` may be given together.
+COMBINATIONS = (
+    Combination("evidence", (), ("collateral",)),
+    Combination("report", ("cert",)),
+    Combination("hcl", ("cert",)),
+    Combination("quote", (), ("collateral",)),
+    Combination("line", (), ("tdx",)),
+    Combination("tdx"),
+    Combination(""),
+)
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -47,21 +73,35 @@ def add_options(command: argparse.ArgumentParser) -> None:
     action = actions.add_parser(
         "init", allow_abbrev=False, help="write a strict policy, or one that pins given evidence"
     )
-    source = action.add_mutually_exclusive_group()
-    source.add_argument(
+    action.add_argument(
         "--line",
         action="append",
         choices=[line.value for line in ProductLine],
-        help="accept this line of processors (default: Genoa and Turin)",
+        help="accept this line of AMD's processors (default: Genoa and Turin)",
     )
-    source.add_argument("--from", dest="evidence", metavar="EVIDENCE", help="pin what it claims")
-    source.add_argument("--report", metavar="FILE", help="pin what an SEV-SNP report claims")
-    source.add_argument("--hcl", metavar="FILE", help="pin what an HCL report of Azure claims")
+    action.add_argument(
+        "--tdx", action="store_true", help="accept TDX; without --line nothing else"
+    )
+    action.add_argument(
+        "--from",
+        dest="evidence",
+        metavar="EVIDENCE",
+        help="pin what an evidence object or a TDX quote claims",
+    )
+    action.add_argument("--report", metavar="FILE", help="pin what an SEV-SNP report claims")
+    action.add_argument("--hcl", metavar="FILE", help="pin what an HCL report of Azure claims")
+    action.add_argument("--quote", metavar="FILE", help="pin what a TDX quote claims")
     cli_types.add_cert(action)
+    action.add_argument(
+        "--collateral",
+        metavar="FILE",
+        help="with a quote: demand the rating that this gives it, and not the best",
+    )
     action.add_argument(
         "--output", type=Path, metavar="FILE", help="write a new file, and not to stdout"
     )
-    action.set_defaults(run=init, disagreement=raw_forms.wrong_options, json=False, crl=None)
+    wrong = partial(wrong_options, rows=COMBINATIONS)
+    action.set_defaults(run=init, parser=action, disagreement=wrong, json=False, crl=None)
 
     action = actions.add_parser(
         "lint", allow_abbrev=False, help="say what a policy leaves open, with what is known of it"
@@ -108,43 +148,76 @@ def _gap_lines(gaps: tuple[Gap, ...]) -> Iterator[str]:
 
 def _draft(args: argparse.Namespace) -> Iterator[str]:
     try:
-        parsed, statement = _claimed(args)
+        document, title = _document(args)
     except (FormatError, Refused) as error:
         raise NotTrusted(error) from error
-    if parsed is None:
-        lines = [ProductLine(line) for line in args.line or policy_drafts.STRICT_LINES]
-        yield write_policy_text(policy_drafts.strict(lines), STRICT_TITLE).rstrip()
-        return
+    yield write_policy_text(document, title).rstrip()
+
+
+def _document(args: argparse.Namespace) -> tuple[Document, tuple[str, ...]]:
+    """The draft, and the lines above it."""
+    if args.quote is not None:
+        collateral = _collateral(args)
+        return _of_quote(read_binary(args.quote, QUOTE_MAX_BYTES), collateral, None)
+    if args.evidence is not None:
+        return _of_evidence(args)
+    if args.report is not None:
+        report = read_binary(args.report, REPORT_MAX_BYTES)
+    elif args.hcl is not None:
+        report = _inside(read_binary(args.hcl, HCL_MAX_BYTES))
+    else:
+        asked = args.line or ([] if args.tdx else policy_drafts.STRICT_LINES)
+        lines = [ProductLine(line) for line in asked]
+        return policy_drafts.strict(lines, tdx=args.tdx), STRICT_TITLE
+    return _of_report(parse_all(report, raw_forms.read_endorsements(args, amd_roots())), None)
+
+
+def _of_evidence(args: argparse.Namespace) -> tuple[Document, tuple[str, ...]]:
+    data = read_binary(args.evidence, EVIDENCE_MAX_BYTES)
+    if len(data) == ReportV2.SIZE:
+        raise UsageError("--from", "--report and --cert for it", "an SEV-SNP report")
+    if data[:1] != b"{":
+        return _of_quote(data, _collateral(args), None)
+    if args.collateral is not None:
+        raise UsageError("--from", "no --collateral with an evidence object", "--collateral")
+    evidence, endorsements = parse_evidence(data)
+    statement = parse_statement(evidence.statement)
+    if isinstance(endorsements, SnpEndorsements):
+        return _of_report(parse_all(evidence.report, endorsements), statement)
+    return _of_quote(evidence.report, endorsements.collateral, statement)
+
+
+def _of_report(parsed: Parsed, statement: Statement | None) -> tuple[Document, tuple[str, ...]]:
     claims = Claims(parsed.report, parsed.vek, _line(parsed))
     snp = policy_drafts.pinned_snp(claims)
-    document = policy_drafts.pinned(snp, statement)
-    against = [f"{f.reason}: {f.got}" for f in apply(RULES, snp, claims).findings]
-    title = [*PINNED_TITLE, *(f"Refused whatever the policy says: {text}" for text in against)]
-    yield write_policy_text(document, tuple(title)).rstrip()
+    document = policy_drafts.pinned(snp, None, statement)
+    return document, _title(apply(RULES, snp, claims).findings)
 
 
-def _claimed(args: argparse.Namespace) -> tuple[Parsed | None, Statement | None]:
-    """What the given evidence says, if any is given."""
-    if args.evidence is not None:
-        evidence, endorsements = parse_evidence(read_input(args.evidence, EVIDENCE_MAX_BYTES))
-        if not isinstance(endorsements, SnpEndorsements):
-            raise _unsupported(evidence.platform)
-        return parse_all(evidence.report, endorsements), parse_statement(evidence.statement)
-    if args.report is not None:
-        report = read_input(args.report, REPORT_MAX_BYTES)
-    elif args.hcl is not None:
-        hcl = parse_hcl(read_input(args.hcl, HCL_MAX_BYTES))
-        if hcl.kind is not ReportType.SNP:
-            raise _unsupported(hcl.kind.name)
-        report = hcl.report
-    else:
-        return None, None
-    return parse_all(report, raw_forms.read_endorsements(args, amd_roots())), None
+def _of_quote(
+    quote: bytes, collateral: bytes | None, statement: Statement | None
+) -> tuple[Document, tuple[str, ...]]:
+    tdx, against = pinned_tdx(quote, collateral)
+    title = _title(against) + (UNRATED_TITLE if collateral is None else ())
+    return policy_drafts.pinned(None, tdx, statement), title
 
 
-def _unsupported(got: str) -> Refused:
-    finding = Finding(Reason.UNSUPPORTED_PLATFORM, Platform.SEV_SNP, got)
-    return Refused(Stage.FORMAT, [finding])
+def _title(against: tuple[Finding, ...]) -> tuple[str, ...]:
+    refused = (f"Refused whatever the policy says: {f.reason}: {f.got}" for f in against)
+    return (*PINNED_TITLE, *refused)
+
+
+def _collateral(args: argparse.Namespace) -> bytes | None:
+    return None if args.collateral is None else read_input(args.collateral, COLLATERAL_MAX_BYTES)
+
+
+def _inside(data: bytes) -> bytes:
+    hcl = parse_hcl(data)
+    if hcl.kind is not ReportType.SNP:
+        wanted = f"{ReportType.SNP.name}, or the quote of this one with --quote"
+        finding = Finding(Reason.UNSUPPORTED_PLATFORM, wanted, hcl.kind.name)
+        raise Refused(Stage.FORMAT, [finding])
+    return hcl.report
 
 
 def _line(parsed: Parsed) -> ProductLine:

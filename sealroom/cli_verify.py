@@ -12,6 +12,7 @@ import argparse
 import json
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 
 from attest import FormatError, Refused, Roots, VerifiedGuest, parse_evidence
 from attest import verify as verify_guest
@@ -28,6 +29,7 @@ from sealroom.cli_report import (
     report_json,
     report_lines,
 )
+from sealroom.combinations import wrong_options
 from sealroom.errors import EXIT_OK, NotTrusted, TrustFileError
 from sealroom.policy_file import POLICY_FORMAT, ReportPolicy, digest, load_policy, load_roots
 from sealroom.room import wall_clock
@@ -36,16 +38,20 @@ from sealroom.trust import Trust
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """What may stand on the command line."""
-    forms = command.add_mutually_exclusive_group(required=True)
-    forms.add_argument(
+    command.add_argument(
         "file", nargs="?", metavar="EVIDENCE", help="an evidence object, as a guest gives it"
     )
-    forms.add_argument("--report", metavar="FILE", help="an SEV-SNP report of 1184 bytes")
-    forms.add_argument("--hcl", metavar="FILE", help="an HCL report from the vTPM of an Azure VM")
-    forms.add_argument("--quote", metavar="FILE", help="a TDX quote")
+    command.add_argument("--report", metavar="FILE", help="an SEV-SNP report of 1184 bytes")
+    command.add_argument(
+        "--hcl",
+        metavar="FILE",
+        help="an HCL report from the vTPM of an Azure VM: with --cert on SEV-SNP; with --quote and "
+        "--collateral on TDX, where nothing else signs what is in it",
+    )
+    command.add_argument("--quote", metavar="FILE", help="a TDX quote")
     cli_types.add_cert(command)
     command.add_argument("--crl", metavar="FILE", help="AMD's revocation list, DER or PEM")
-    command.add_argument("--collateral", metavar="FILE", help="its QuoteCollateralV3 JSON")
+    command.add_argument("--collateral", metavar="FILE", help="the quote's QuoteCollateralV3 JSON")
     command.add_argument("--policy", metavar="FILE", help="judge by this policy, pinned roots")
     command.add_argument("--roots", metavar="FILE", help="believe these roots and no others")
     command.add_argument(
@@ -56,7 +62,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     cli_types.add_trust(command)
     cli_types.add_json(command)
-    command.set_defaults(run=verify, disagreement=raw_forms.wrong_options)
+    wrong = partial(wrong_options, rows=raw_forms.COMBINATIONS)
+    command.set_defaults(run=verify, parser=command, disagreement=wrong)
 
 
 def verify(args: argparse.Namespace) -> int:

@@ -29,6 +29,16 @@ class SealroomError(Exception):
     partial: str = ""
 
 
+class UsageError(SealroomError):
+    """Options of the command line do not go with what is in a file that they name."""
+
+    def __init__(self, what: str, wanted: str, got: str) -> None:
+        self.what = what
+        self.wanted = wanted
+        self.got = got
+        super().__init__(f"{what}: wanted {wanted}, got {got}")
+
+
 class TrustFileError(SealroomError):
     """The trust file is missing or does not say what it must."""
 
@@ -176,6 +186,7 @@ STAGE_EXIT_CODES: dict[Stage, int] = {
 }
 
 EXIT_CODES: dict[type[SealroomError], int] = {
+    UsageError: EXIT_USAGE,
     TrustFileError: EXIT_USAGE,
     EvidenceFormatError: 10,
     Unreachable: 60,

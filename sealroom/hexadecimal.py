@@ -8,6 +8,9 @@ import re
 # Shorter text is no evidence, and could be anything.
 HEX_MIN_CHARACTERS = 64
 
+# A file in hexadecimal is at most so many times as long: two digits a byte, and spaces between.
+HEX_FACTOR = 4
+
 _HEX = re.compile(rb"(?:0x)?([0-9A-Fa-f\s]+)")
 _SPACE = re.compile(rb"\s+")
 

@@ -28,8 +28,10 @@ from attest.snp.product import Component, ProductLine
 from attest.snp.report import VMPL_HOST
 from attest.snp.tcb import Tcb
 from attest.statement import PRODUCT, Statement
+from attest.tdx.policy import TdxPolicy
 from sealroom.errors import InputError
 from sealroom.policy_file import POLICY_FORMAT, ReportPolicy
+from sealroom.tdx_drafts import strict_tdx
 
 Document = dict[str, Any]
 
@@ -38,35 +40,13 @@ KEY_LIFE_S = 3600
 _NOT_ON_MILAN = {"ciphertext-hiding", "rapl-disabled", "page-swap-disabled"}
 
 
-def strict(lines: Iterable[ProductLine]) -> Document:
-    """A policy that leaves nothing open that these lines can close, to be filled in."""
+def strict(lines: Iterable[ProductLine], *, tdx: bool = False) -> Document:
+    """A policy that leaves nothing open that these platforms can close, to be filled in."""
     chosen = tuple(dict.fromkeys(lines))
-    absent = _NOT_ON_MILAN if ProductLine.MILAN in chosen else set()
-    required = ["ciphertext-hiding", "page-swap-disabled", "rapl-disabled"]
     return {
         "format": POLICY_FORMAT,
-        "snp": {
-            "versions": ["5"],
-            "keys": ["vcek"],
-            "csp_ids": [],
-            "masked_chip_id": "false",
-            "require_crl": "true",
-            "products": [_strict_product(line) for line in chosen],
-            "vmpls": ["0"],
-            "abi": {"major": "0", "minor": "0"},
-            "guest_allows": [],
-            "guest_requires": [word for word in required if word not in absent],
-            "platform_has": ["alias-check", "iommu-write-safe"],
-            "platform_lacks": ["smt"],
-            "guest_svn": "0",
-            "measurements": [],
-            "host_data": ["00" * 32],
-            "family_ids": ["00" * 16],
-            "image_ids": ["00" * 16],
-            "id_keys": ["00" * 48],
-            "author_keys": ["00" * 48],
-        },
-        "tdx": "none",
+        "snp": _strict_snp(chosen) if chosen else "none",
+        "tdx": strict_tdx() if tdx else "none",
         "statement": {
             "products": [PRODUCT],
             "variants": ["production"],
@@ -78,10 +58,10 @@ def strict(lines: Iterable[ProductLine]) -> Document:
     }
 
 
-def pinned(snp: SnpPolicy, statement: Statement | None) -> Document:
+def pinned(snp: SnpPolicy | None, tdx: TdxPolicy | None, statement: Statement | None) -> Document:
     """A policy that demands this of the report, and exactly the statement if there is one."""
     if statement is None:
-        return _format_first(write_record(ReportPolicy(snp=snp, tdx=None)))
+        return _format_first(write_record(ReportPolicy(snp=snp, tdx=tdx)))
     told = StatementPolicy(
         products=frozenset({statement.product}),
         variants=frozenset({statement.variant}),
@@ -90,7 +70,7 @@ def pinned(snp: SnpPolicy, statement: Statement | None) -> Document:
         prompts=frozenset({statement.prompts}),
         configurations=frozenset({statement.configuration}),
     )
-    return _format_first(write_policy(Policy(snp=snp, tdx=None, statement=told)))
+    return _format_first(write_policy(Policy(snp=snp, tdx=tdx, statement=told)))
 
 
 def _format_first(document: Document) -> Document:
@@ -137,6 +117,32 @@ def pinned_snp(claims: Claims) -> SnpPolicy:
         id_keys=frozenset({report.id_key_digest}),
         author_keys=frozenset({claims.author_key}),
     )
+
+
+def _strict_snp(chosen: tuple[ProductLine, ...]) -> Document:
+    absent = _NOT_ON_MILAN if ProductLine.MILAN in chosen else set()
+    required = ["ciphertext-hiding", "page-swap-disabled", "rapl-disabled"]
+    return {
+        "versions": ["5"],
+        "keys": ["vcek"],
+        "csp_ids": [],
+        "masked_chip_id": "false",
+        "require_crl": "true",
+        "products": [_strict_product(line) for line in chosen],
+        "vmpls": ["0"],
+        "abi": {"major": "0", "minor": "0"},
+        "guest_allows": [],
+        "guest_requires": [word for word in required if word not in absent],
+        "platform_has": ["alias-check", "iommu-write-safe"],
+        "platform_lacks": ["smt"],
+        "guest_svn": "0",
+        "measurements": [],
+        "host_data": ["00" * 32],
+        "family_ids": ["00" * 16],
+        "image_ids": ["00" * 16],
+        "id_keys": ["00" * 48],
+        "author_keys": ["00" * 48],
+    }
 
 
 def _strict_product(line: ProductLine) -> Document:

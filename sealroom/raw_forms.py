@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Raw forms of evidence, as researchers have them: one row for each, with what it comes with.
 
-A row says which options a form needs and may have beside its own, and how it is judged. Root and
-intermediate certificates in the files are compared with the verifier's own and never believed.
+A row says which options make up a form and how it is judged. Root and intermediate certificates in
+the files are compared with the verifier's own and never believed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from attest import Finding, FormatError, Reason, Refused, Roots, SnpEndorsements, Stage
-from attest.azure import HCL_MAX_BYTES, verify_hcl
+from attest.azure import (
+    HCL_MAX_BYTES,
+    ReportType,
+    parse_hcl,
+    refuse_unsigned,
+    verify_hcl,
+    verify_hcl_quote,
+)
 from attest.evidence import COLLATERAL_MAX_BYTES, REPORT_MAX_BYTES
 from attest.result import VerifiedReport
 from attest.snp.policy import SnpPolicy
@@ -24,7 +31,9 @@ from attest.tdx.quote import QUOTE_MAX_BYTES
 from attest.tdx.verify import verify_quote
 from attest.x509 import CRL_MAX_BYTES, Certificate, common_name, parse_certificate
 from sealroom.cli_files import read_input
-from sealroom.errors import NotTrusted
+from sealroom.combinations import Combination, given_options
+from sealroom.errors import InputError, NotTrusted, UsageError
+from sealroom.hexadecimal import HEX_FACTOR, read_hex
 from sealroom.pem import CERTIFICATE, CRL, PEM_MAX_BYTES, read_ders
 
 _BASIC_CONSTRAINTS = "2.5.29.19"  # in every certificate of an authority, and in no VEK's
@@ -62,44 +71,38 @@ class Criteria:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One raw form: the options it needs and may have, and its judge."""
+    """One raw form: its options, and its judge."""
 
-    needs: tuple[str, ...]
-    may: tuple[str, ...]
+    options: Combination
     judge: Callable[[argparse.Namespace, Criteria], VerifiedReport]
 
 
 def judge(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
-    """The report that the arguments name, verified.
+    """The report that the arguments name, verified. They have passed `wrong_options`.
 
     Raises:
         NotTrusted: it is malformed, or a check failed.
+        UsageError: a file holds a form that goes with other options.
         InputError: a file cannot be read.
     """
+    given = given_options(args, COMBINATIONS)
+    form = next(form for form in FORMS if form.options.fits(given))
     try:
-        return FORMS[given(args)].judge(args, by)
+        return form.judge(args, by)
     except (FormatError, Refused) as error:
         raise NotTrusted(error) from error
 
 
-def given(args: argparse.Namespace) -> str:
-    """Which raw form the arguments name; empty for none."""
-    return next((option for option in FORMS if getattr(args, option, None) is not None), "")
+def read_binary(name: str, most: int) -> bytes:
+    """The bytes of a binary form, which may be spelled in hexadecimal.
 
-
-def wrong_options(args: argparse.Namespace) -> str:
-    """What the form named by the arguments lacks or may not have, for people; empty for nothing."""
-    option = given(args)
-    form = FORMS.get(option, Form((), (), judge))
-    name = f"--{option}" if option else "what is given"
-    others = {word for row in FORMS.values() for word in row.needs + row.may}
-    for word in sorted(others):
-        present = bool(getattr(args, word, None))
-        if word in form.needs and not present:
-            return f"{name} needs --{word}"
-        if present and word not in form.needs + form.may:
-            return f"{name} goes without --{word}"
-    return ""
+    Raises:
+        InputError: the file cannot be read, or holds more than `most` bytes.
+    """
+    data = read_hex(read_input(name, HEX_FACTOR * most))
+    if len(data) > most:
+        raise InputError(name, f"at most {most} bytes", "more")
+    return data
 
 
 def read_endorsements(args: argparse.Namespace, roots: Roots) -> SnpEndorsements:
@@ -152,31 +155,53 @@ def _ders(roots: Roots) -> set[bytes]:
 
 
 def _snp(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
-    report = read_input(args.report, REPORT_MAX_BYTES)
+    report = read_binary(args.report, REPORT_MAX_BYTES)
     policy = by.for_snp()
     endorsements = read_endorsements(args, by.roots)
     return verify_report(report, endorsements, policy, roots=by.roots.amd, now=by.now)
 
 
-def _hcl(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
-    data = read_input(args.hcl, HCL_MAX_BYTES)
+def _hcl_with_vek(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
+    data = read_binary(args.hcl, HCL_MAX_BYTES)
     policy = by.for_snp()
     endorsements = read_endorsements(args, by.roots)
     return verify_hcl(data, endorsements, policy, roots=by.roots.amd, now=by.now)
 
 
+def _hcl_with_quote(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
+    data = read_binary(args.hcl, HCL_MAX_BYTES)
+    quote, collateral = _quote(args)
+    policy = by.for_tdx()
+    return verify_hcl_quote(data, quote, collateral, policy, roots=by.roots.intel, now=by.now)
+
+
+def _hcl_alone(args: argparse.Namespace, _: Criteria) -> VerifiedReport:
+    """Never a report: either options are missing, or nothing vouches for what is there."""
+    data = read_binary(args.hcl, HCL_MAX_BYTES)
+    if parse_hcl(data).kind is ReportType.SNP:
+        raise UsageError("--hcl", "--cert with the SEV-SNP report inside", "nothing else")
+    refuse_unsigned(data)
+
+
 def _tdx(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
-    quote = read_input(args.quote, QUOTE_MAX_BYTES)
-    collateral = read_input(args.collateral, COLLATERAL_MAX_BYTES)
+    quote, collateral = _quote(args)
     return verify_quote(quote, collateral, by.for_tdx(), roots=by.roots.intel, now=by.now)
+
+
+def _quote(args: argparse.Namespace) -> tuple[bytes, bytes]:
+    quote = read_binary(args.quote, QUOTE_MAX_BYTES)
+    return quote, read_input(args.collateral, COLLATERAL_MAX_BYTES)
 
 
 def _unsupported(wanted: Platform, got: Platform) -> Refused:
     return Refused(Stage.FORMAT, [Finding(Reason.UNSUPPORTED_PLATFORM, wanted, got)])
 
 
-FORMS: dict[str, Form] = {
-    "report": Form(("cert",), ("crl",), _snp),
-    "hcl": Form(("cert",), ("crl",), _hcl),
-    "quote": Form(("collateral",), (), _tdx),
-}
+FORMS: tuple[Form, ...] = (
+    Form(Combination("report", ("cert",), ("crl",)), _snp),
+    Form(Combination("hcl", ("cert",), ("crl",)), _hcl_with_vek),
+    Form(Combination("hcl", ("quote", "collateral")), _hcl_with_quote),
+    Form(Combination("hcl"), _hcl_alone),
+    Form(Combination("quote", ("collateral",)), _tdx),
+)
+COMBINATIONS = (Combination("file"), *(form.options for form in FORMS))

@@ -8,12 +8,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
 
-from attest import Evidence, FormatError, parse_evidence, read_policy, write_evidence
-from attest.evidence import TdxEndorsements
+from attest import FormatError, parse_evidence, read_policy
 from attest.lint import lint, platform_gaps
 from attest.policy import Policy
 from attest.snp.product import ProductLine
-from attest.statement import Platform, write_statement
 from sealroom.cli import main
 from sealroom.errors import TrustFileError
 from sealroom.policy_drafts import STRICT_LINES, strict
@@ -108,16 +106,6 @@ def test_a_pinned_policy_names_the_statements_digests(tmp_path: Path, guest: Gue
     assert policy.statement.models == {guest.statement.model}
     assert policy.snp is not None
     assert policy.snp.measurements == {parse_evidence(guest.evidence)[0].report[0x90:0xC0]}
-
-
-def test_a_tdx_guest_cannot_be_pinned_yet(tmp_path: Path, guest: Guest, capsys: Capture) -> None:
-    evidence = Evidence(
-        platform=Platform.TDX, statement=write_statement(guest.statement), report=b"quote"
-    )
-    data = write_evidence(evidence, TdxEndorsements(collateral=b"{}"))
-    (tmp_path / "evidence.json").write_bytes(data)
-    assert main(["policy", "init", "--from", str(tmp_path / "evidence.json")]) == 10
-    assert "unsupported-platform: wanted sev-snp, got tdx" in capsys.readouterr().err
 
 
 def pinned(path: Path, name: str) -> Path:

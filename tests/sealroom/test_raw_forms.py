@@ -17,11 +17,15 @@ from attest.roots import write_roots
 from attest.tdx.quote import parse_quote
 from attest.x509 import parse_crl
 from lab.mocktsm import MockSnp, mock_roots
+from lab.mocktsm.intel_collateral import collateral
+from lab.mocktsm.intel_pki import mock_intel_roots
 from sealroom.cli import main
 from sealroom.pem import CERTIFICATE, read_ders, read_pem
 from sealroom.policy_file import ReportPolicy
 from tests.attest.snp.evidence import FOLDER, MANIFEST
+from tests.attest.tdx.case import NOW as CASE_NOW
 from tests.attest.tdx.evidence import bundles, permissive, strict
+from tests.attest.test_azure import td_quote, td_report, wrap_td
 from tests.sealroom.guest import Guest
 
 HCL = FOLDER.parent / "azure-hcl"
@@ -178,6 +182,52 @@ def test_a_tdx_hcl_report_is_refused_by_name(policy: list[str], capsys: Capture)
     assert main(["verify", "--json", *options, *policy]) == 10
     assert findings(capsys) == ["unsupported-platform"]
     assert main(["policy", "init", *options]) == 10
+
+
+def test_a_tdx_hcl_report_alone_is_signed_by_nothing(policy: list[str], capsys: Capture) -> None:
+    options = ["--hcl", str(HCL / "tdx" / "hcl.bin"), *policy]
+    assert main(["verify", "--json", *options]) == 20
+    assert findings(capsys) == ["quote-required"]
+
+
+def test_an_snp_hcl_report_alone_lacks_its_certificate(policy: list[str], capsys: Capture) -> None:
+    options = ["--hcl", str(HCL / "milan-v3" / "hcl.bin"), *policy]
+    assert main(["verify", *options]) == 1
+    assert "wanted --cert with the SEV-SNP report inside" in capsys.readouterr().err
+
+
+@pytest.fixture
+def td(tmp_path: Path) -> list[str]:
+    """The options for a mock TD's HCL report with a quote of it, roots and policy included."""
+    quoted = td_quote()
+    files = {
+        "hcl": wrap_td(td_report(parse_quote(quoted).body)),
+        "quote": quoted,
+        "collateral": collateral(),
+        "roots": json.dumps(write_roots(mock_intel_roots())).encode(),
+    }
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    options = [word for name in files for word in (f"--{name}", str(tmp_path / name))]
+    return [*options, *pin(tmp_path / "policy.yaml", options[2:6]), "--at", CASE_NOW.isoformat()]
+
+
+def test_a_tdx_hcl_report_is_accepted_with_a_quote_of_it(td: list[str], capsys: Capture) -> None:
+    assert main(["verify", *td]) == 0
+    assert "  A2   quote-of-another-report: MRTD " in capsys.readouterr().out
+
+
+def test_a_quote_of_another_td_exits_with_50(td: list[str], capsys: Capture) -> None:
+    body = parse_quote(td_quote()).body
+    Path(td[1]).write_bytes(wrap_td(td_report(body, rtmr3=b"\x09" * 48)))
+    assert main(["verify", "--json", *td]) == 50
+    assert findings(capsys) == ["quote-of-another-report"]
+
+
+def test_a_quote_with_an_snp_hcl_report_is_refused_by_name(td: list[str], capsys: Capture) -> None:
+    options = ["--hcl", str(HCL / "milan-v3" / "hcl.bin"), *td[2:]]
+    assert main(["verify", "--json", *options]) == 10
+    assert findings(capsys) == ["unsupported-platform"]
 
 
 def test_a_report_cut_short_exits_with_10(
