@@ -32,7 +32,7 @@ class Reason(StrEnum):
     """What exactly does not hold; S1 to S18 and T1 to T15 are the checklists of SEV-SNP and TDX."""
 
     # Format
-    UNSUPPORTED_PLATFORM = "unsupported-platform"
+    UNSUPPORTED_PLATFORM = "unsupported-platform"  # T1
     ENDORSEMENTS_MISMATCH = "endorsements-of-another-platform"
     MALFORMED_STATEMENT = "malformed-statement"
     MALFORMED_REPORT = "malformed-report"  # S1
@@ -42,9 +42,13 @@ class Reason(StrEnum):
     MALFORMED_CRL = "malformed-crl"  # S7
     MALFORMED_QUOTE = "malformed-quote"  # T1, T2
     UNSUPPORTED_QUOTE_VERSION = "unsupported-quote-version"  # T1
+    UNSUPPORTED_KEY_TYPE = "unsupported-attestation-key-type"  # T1
+    UNSUPPORTED_BODY_TYPE = "unsupported-body-type"  # T2
+    UNSUPPORTED_CERTIFICATION = "unsupported-certification-data"  # T2
     TRAILING_BYTES = "trailing-bytes"  # T2
     MALFORMED_PCK_CHAIN = "malformed-pck-chain"  # T2, T3
     MALFORMED_COLLATERAL = "malformed-collateral"  # T5
+    UNSUPPORTED_COLLATERAL = "unsupported-collateral"  # T5
 
     # Chain
     UNKNOWN_ISSUER = "unknown-issuer"  # S5, T2

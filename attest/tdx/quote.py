@@ -11,6 +11,7 @@ what the bytes claim; nobody has checked a signature yet.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from attest.errors import FormatError, UnsupportedError
@@ -26,6 +27,26 @@ QE_REPORT_CERTIFICATION = 6
 PCK_CHAIN_PEM = 5
 
 _WHAT = "TDX quote"
+
+
+class Kind(StrEnum):
+    """What a quote may have of several kinds, of which not all are read here."""
+
+    VERSION = "version"
+    TEE = "TEE type"
+    KEY = "attestation key type"
+    BODY = "body type"
+    CERTIFICATION = "certification data type"
+
+
+class UnsupportedQuoteError(UnsupportedError):
+    """A quote of a kind that is not read here: SGX's, say, or one without certificates in it."""
+
+    def __init__(self, kind: Kind, offset: int, wanted: str, got: int) -> None:
+        super().__init__(_WHAT, offset, f"wanted {kind} {wanted}, got {got}")
+        self.kind = kind
+        self.wanted = wanted
+        self.got = got
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +178,7 @@ def parse_quote(data: bytes) -> Quote:
     """Read one quote and what follows it.
 
     Raises:
-        UnsupportedError: a version, or a type of body, that is not in the tables here.
+        UnsupportedQuoteError: of another kind; see `Kind`.
         FormatError: any other departure from the layout.
     """
     if len(data) > QUOTE_MAX_BYTES:
@@ -167,8 +188,7 @@ def parse_quote(data: bytes) -> Quote:
     body_type = 2
     if header.version == 5:
         body_type = reader.u16()
-        if body_type not in BODY_TYPES:
-            raise UnsupportedError(_WHAT, reader.at, f"wanted body type 2 to 4, got {body_type}")
+        _wanted(Kind.BODY, Header.SIZE, body_type, *BODY_TYPES)
         if (size := reader.u32()) != BODY_TYPES[body_type].SIZE:
             raise reader.error(f"a body of type {body_type} does not have {size} bytes")
     body = decode(BODY_TYPES[body_type], reader.take(BODY_TYPES[body_type].SIZE))
@@ -199,27 +219,25 @@ def parse_quote(data: bytes) -> Quote:
 
 
 def _header(reader: Reader) -> Header:
-    version = int.from_bytes(reader.data[:2], "little")
-    if version not in VERSIONS:
-        known = " or ".join(map(str, sorted(VERSIONS)))
-        raise UnsupportedError(_WHAT, 0, f"wanted version {known}, got {version}")
-    header = decode(Header, reader.take(Header.SIZE))
-    for offset, what, wanted, got in (
-        (0x02, "attestation key type", ECDSA_P256, header.key_type),
-        (0x04, "TEE type", TEE_TDX, header.tee_type),
-    ):
-        if got != wanted:
-            raise FormatError(_WHAT, offset, f"wanted {what} {wanted}, got {got}")
+    data = reader.take(Header.SIZE)
+    _wanted(Kind.VERSION, 0x00, int.from_bytes(data[:2], "little"), *sorted(VERSIONS))
+    header = decode(Header, data)
+    _wanted(Kind.TEE, 0x04, header.tee_type, TEE_TDX)
+    _wanted(Kind.KEY, 0x02, header.key_type, ECDSA_P256)
     if header.vendor != INTEL_VENDOR:
         raise FormatError(_WHAT, 0x0C, f"wanted Intel's quoting enclave, got {header.vendor.hex()}")
     return header
 
 
+def _wanted(kind: Kind, offset: int, got: int, *known: int) -> None:
+    if got not in known:
+        raise UnsupportedQuoteError(kind, offset, " or ".join(map(str, known)), got)
+
+
 def _certification(reader: Reader, wanted: int) -> Reader:
     """The certification data that takes up the rest: type, size, and that many bytes."""
-    kind = reader.u16()
-    if kind != wanted:
-        raise reader.error(f"wanted certification data of type {wanted}, got {kind}")
+    offset = reader.base + reader.at
+    _wanted(Kind.CERTIFICATION, offset, reader.u16(), wanted)
     size = reader.u32()
     base = reader.base + reader.at
-    return Reader(f"{_WHAT}, certification data {kind}", reader.take(size), base)
+    return Reader(f"{_WHAT}, certification data {wanted}", reader.take(size), base)

@@ -14,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
+from attest.errors import UnsupportedError
 from attest.tdx.certificate import SVN_COMPONENTS
 from attest.tdx.intel_json import Members, read_json
 
@@ -135,7 +136,8 @@ def parse_tcb_info(data: bytes) -> TcbInfo:
     """Read TCB information for TDX, version 3.
 
     Raises:
-        FormatError: another document, or one that is not complete.
+        UnsupportedError: SGX's, or of another version.
+        FormatError: not such a document, or one that is not complete.
     """
     document = read_json(data, "TCB info", DOCUMENT_MAX_BYTES)
     _identify(document, TCB_INFO_ID, TCB_INFO_VERSION)
@@ -161,7 +163,8 @@ def parse_qe_identity(data: bytes) -> QeIdentity:
     """Read the identity of the quoting enclave for TDX, version 2.
 
     Raises:
-        FormatError: another document, or one that is not complete.
+        UnsupportedError: SGX's, or of another version.
+        FormatError: not such a document, or one that is not complete.
     """
     document = read_json(data, "QE identity", DOCUMENT_MAX_BYTES)
     _identify(document, QE_IDENTITY_ID, QE_IDENTITY_VERSION)
@@ -178,10 +181,10 @@ def parse_qe_identity(data: bytes) -> QeIdentity:
 
 
 def _identify(document: Members, name: str, version: int) -> None:
-    if (got := document.text("id")) != name:
-        raise document.error("id", f"wanted {name}, got {got[:16]!r}")
     if (number := document.whole("version", 0xFFFF)) != version:
-        raise document.error("version", f"wanted {version}, got {number}")
+        raise UnsupportedError(document.what, None, f"wanted version {version}, got {number}")
+    if (got := document.text("id")) != name:
+        raise UnsupportedError(document.what, None, f"wanted {name}, got {got[:16]!r}")
 
 
 def _issue(document: Members) -> Issue:

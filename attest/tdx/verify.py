@@ -25,11 +25,19 @@ from attest.tdx.chain import verify_chain
 from attest.tdx.claims import Claims
 from attest.tdx.collateral import Collateral, parse_collateral
 from attest.tdx.policy import TdxPolicy
-from attest.tdx.quote import Quote, TdReport15, parse_quote
+from attest.tdx.quote import Kind, Quote, TdReport15, UnsupportedQuoteError, parse_quote
 from attest.tdx.roots import IntelRoot
 from attest.tdx.rules import RULES, SIGNATURE_RULES
 from attest.tdx.tcb import evaluate
 from attest.tdx.tcb_info import TcbStatus
+
+UNSUPPORTED: dict[Kind, Reason] = {
+    Kind.VERSION: Reason.UNSUPPORTED_QUOTE_VERSION,
+    Kind.TEE: Reason.UNSUPPORTED_PLATFORM,
+    Kind.KEY: Reason.UNSUPPORTED_KEY_TYPE,
+    Kind.BODY: Reason.UNSUPPORTED_BODY_TYPE,
+    Kind.CERTIFICATION: Reason.UNSUPPORTED_CERTIFICATION,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +86,9 @@ def parse_all(quote: bytes, collateral: bytes, policy: TdxPolicy) -> Parsed:
     try:
         parsed = parse_quote(quote)
         findings += _trailing(parsed, policy)
-    except UnsupportedError as error:
-        findings.append(Finding(Reason.UNSUPPORTED_QUOTE_VERSION, "a known one", error.problem))
+    except UnsupportedQuoteError as error:
+        wanted = f"{error.kind} {error.wanted}"
+        findings.append(Finding(UNSUPPORTED[error.kind], wanted, str(error.got)))
     except FormatError as error:
         findings.append(Finding(Reason.MALFORMED_QUOTE, "a quote", str(error)))
     if parsed is not None:
@@ -89,6 +98,8 @@ def parse_all(quote: bytes, collateral: bytes, policy: TdxPolicy) -> Parsed:
             findings.append(Finding(Reason.MALFORMED_PCK_CHAIN, "a PCK chain", str(error)))
     try:
         material = parse_collateral(collateral)
+    except UnsupportedError as error:
+        findings.append(Finding(Reason.UNSUPPORTED_COLLATERAL, "TDX's", str(error)))
     except FormatError as error:
         findings.append(Finding(Reason.MALFORMED_COLLATERAL, "collateral", str(error)))
     if findings or parsed is None or chain is None or material is None:

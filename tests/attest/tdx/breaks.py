@@ -35,7 +35,7 @@ from lab.mocktsm.intel_pki import (
     root_certificate,
     tcb_signer_certificate,
 )
-from lab.mocktsm.tdx_quote import SEPT_VE_DISABLE, pck_chain
+from lab.mocktsm.tdx_quote import SEPT_VE_DISABLE, pck_chain, quote
 from tests.attest.tdx.case import NOW, TdxCase, collated, quoted
 
 DAY = timedelta(days=1)
@@ -46,6 +46,12 @@ IMPOSTOR = "impostor"
 def flip(data: bytes, offset: int) -> bytes:
     """The data with one bit changed."""
     return data[:offset] + bytes([data[offset] ^ 1]) + data[offset + 1 :]
+
+
+def changed(*, body_type: int, at: int, to: int) -> TdxCase:
+    """A case whose quote has another byte in one place."""
+    data = quote(body_type=body_type)
+    return TdxCase(quote=data[:at] + bytes([to]) + data[at + 1 :])
 
 
 def attributes(*bits: int) -> TdxCase:
@@ -69,11 +75,16 @@ def platform_level(status: str, date: str, *advisories: str) -> TdxCase:
 F, C, G, R = Stage.FORMAT, Stage.CHAIN, Stage.SIGNATURE, Stage.RULES
 
 BREAKS: dict[Reason, tuple[Stage, Callable[[], TdxCase]]] = {
-    Reason.MALFORMED_QUOTE: (F, lambda: quoted(header={"key_type": 3})),
+    Reason.MALFORMED_QUOTE: (F, lambda: quoted(header={"vendor": bytes(16)})),
     Reason.UNSUPPORTED_QUOTE_VERSION: (F, lambda: quoted(version=3)),
+    Reason.UNSUPPORTED_PLATFORM: (F, lambda: quoted(header={"tee_type": 0})),
+    Reason.UNSUPPORTED_KEY_TYPE: (F, lambda: quoted(header={"key_type": 3})),
+    Reason.UNSUPPORTED_BODY_TYPE: (F, lambda: changed(body_type=3, at=48, to=1)),
+    Reason.UNSUPPORTED_CERTIFICATION: (F, lambda: changed(body_type=2, at=48 + 584 + 132, to=7)),
     Reason.TRAILING_BYTES: (F, lambda: quoted(after=bytes(8) + b"\x01")),
     Reason.MALFORMED_PCK_CHAIN: (F, lambda: quoted(chain=pem(pck_certificate()))),
     Reason.MALFORMED_COLLATERAL: (F, lambda: TdxCase(collateral=b"{}")),
+    Reason.UNSUPPORTED_COLLATERAL: (F, lambda: collated(tcb=tcb_info(id="SGX"))),
     Reason.UNKNOWN_ISSUER: (C, lambda: TdxCase(roots=intel_roots().intel)),
     Reason.PCK_CA_SIGNATURE: (
         C,

@@ -93,8 +93,8 @@ def test_a_chain_for_quotes_without_one_is_not_read() -> None:
         ({"tcb_info_issuer_chain": pem(SIGNERS[0])}, "got 1 certificates"),
         ({"tcb_info_issuer_chain": pem(pck_ca_certificate(), SIGNERS[1])}, "TCB signing"),
         ({"pck_crl_issuer_chain": pem(*SIGNERS)}, "PCK CA"),
-        ({"tcb_info": qe_identity()}, "TCB info.id"),
-        ({"qe_identity": tcb_info()}, "QE identity.id"),
+        ({"tcb_info": qe_identity()}, "TCB info: wanted version 3, got 2"),
+        ({"qe_identity": tcb_info()}, "QE identity: wanted version 2, got 3"),
         ({"tcb_info": "\ud800"}, "wanted Unicode"),
     ],
 )
@@ -116,7 +116,7 @@ COMPONENTS = [{"svn": 0}] * 16
     ("text", "words"),
     [
         (tcb_info(id="SGX"), "wanted TDX, got 'SGX'"),
-        (tcb_info(version=2), "wanted 3, got 2"),
+        (tcb_info(version=2), "wanted version 3, got 2"),
         (tcb_info(version=True), "wanted int, got bool"),
         (tcb_info(tcbType=1), "tcbType: wanted 0"),
         (tcb_info(issueDate="2026-05-20 00:00:00Z"), "wanted a time"),
@@ -199,7 +199,7 @@ def test_a_document_may_lack_modules_and_have_members_that_are_not_read() -> Non
     ("text", "words"),
     [
         (qe_identity(id="QE"), "wanted TD_QE, got 'QE'"),
-        (qe_identity(version=1), "wanted 2, got 1"),
+        (qe_identity(version=1), "wanted version 2, got 1"),
         (qe_identity(miscselect="000000"), "wanted 4 bytes"),
         (qe_identity(attributesMask=None), "attributesMask"),
         (qe_identity(mrsigner="00"), "wanted 32 bytes"),

@@ -47,6 +47,7 @@ ITS_OWN_DEMANDS = {"azure-trustee-old": "SEPT_VE_DISABLE"}
 # The end: a document is in force until nextUpdate, and no longer at it.
 # Trailing bytes, and roots in collateral that lead nowhere, are not looked at.
 LENIENT = {
+    Reason.UNSUPPORTED_CERTIFICATION,
     Reason.PCEID_MISMATCH,
     Reason.COLLATERAL_EXPIRED,
     Reason.TRAILING_BYTES,
@@ -197,7 +198,12 @@ def mutated(seed: int, count: int) -> Iterator[bytes]:
 # What holds a quote together and nobody signs. dcap-qvl does not look at the type and size of the
 # outer certification data, at line ends in PEM, or at the last certificate, in whose place it puts
 # its own root; the checklist's T2 wants exact nesting, and the quote's root to be the pinned one.
-FRAME = {Reason.MALFORMED_QUOTE, Reason.MALFORMED_PCK_CHAIN, Reason.UNKNOWN_ISSUER}
+FRAME = {
+    Reason.MALFORMED_QUOTE,
+    Reason.UNSUPPORTED_CERTIFICATION,
+    Reason.MALFORMED_PCK_CHAIN,
+    Reason.UNKNOWN_ISSUER,
+}
 
 
 def disagreements(count: int) -> list[str]:
