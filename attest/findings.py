@@ -71,6 +71,8 @@ class Reason(StrEnum):
     QE_IDENTITY_SIGNATURE = "qe-identity-signature-invalid"  # T5
     COLLATERAL_NOT_YET_ISSUED = "collateral-not-yet-issued"  # T5
     COLLATERAL_EXPIRED = "collateral-expired"  # T5
+    FMSPC_MISMATCH = "fmspc-mismatch"  # T6
+    PCEID_MISMATCH = "pceid-mismatch"  # T6
 
     # Signature
     REPORT_SIGNATURE = "report-signature-invalid"  # S8
@@ -120,8 +122,6 @@ class Reason(StrEnum):
 
     QUOTE_VERSION_NOT_ACCEPTED = "quote-version-not-accepted"  # T1
     BODY_TYPE_NOT_ACCEPTED = "body-type-not-accepted"  # T2
-    FMSPC_MISMATCH = "fmspc-mismatch"  # T6
-    PCEID_MISMATCH = "pceid-mismatch"  # T6
     QE_MISCSELECT = "qe-miscselect-mismatch"  # T7
     QE_ATTRIBUTES = "qe-attributes-mismatch"  # T7
     QE_SIGNER = "qe-signer-mismatch"  # T7

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PCK → CA → root, and everything else that Intel signed, at one moment (rules T2 to T5).
+"""PCK → CA → root, and everything else that Intel signed, at one moment (rules T2 to T6).
 
 The root is one of the verifier's own, compared byte by byte; both revocation lists, TCB information
-and QE identity are always required. Each row of `CHAIN_RULES` is a predicate over the moment and
-the parts.
+and QE identity are always required, and TCB information must be of this platform. Each row of
+`CHAIN_RULES` is a predicate over the moment and the parts.
 """
 
 from __future__ import annotations
@@ -209,6 +209,20 @@ CHAIN_RULES: tuple[Rule[datetime, Parts], ...] = (
         lambda now, c: all(now < x.next_update for x in c.issues.values()),
         lambda now, c: f"in force at {now.isoformat()}",
         lambda c: _earliest((x.next_update, name) for name, x in c.issues.items()),
+    ),
+    Rule(
+        "T6",
+        Reason.FMSPC_MISMATCH,
+        lambda now, c: c.collateral.tcb_info.fmspc == c.chain.pck.fmspc,
+        lambda now, c: "TCB info of the PCK's platform",
+        lambda c: f"{c.collateral.tcb_info.fmspc.hex()} for {c.chain.pck.fmspc.hex()}",
+    ),
+    Rule(
+        "T6",
+        Reason.PCEID_MISMATCH,
+        lambda now, c: c.collateral.tcb_info.pce_id == c.chain.pck.pce_id,
+        lambda now, c: "TCB info of the PCK's platform",
+        lambda c: f"{c.collateral.tcb_info.pce_id.hex()} for {c.chain.pck.pce_id.hex()}",
     ),
 )
 

@@ -90,20 +90,6 @@ RULES: tuple[Rule[TdxPolicy, Claims], ...] = (
         lambda c: str(c.quote.body_type),
     ),
     Rule(
-        "T6",
-        Reason.FMSPC_MISMATCH,
-        lambda p, c: c.tcb_info.fmspc == c.pck.fmspc,
-        lambda p, c: f"the PCK's, {c.pck.fmspc.hex()}",
-        lambda c: c.tcb_info.fmspc.hex(),
-    ),
-    Rule(
-        "T6",
-        Reason.PCEID_MISMATCH,
-        lambda p, c: c.tcb_info.pce_id == c.pck.pce_id,
-        lambda p, c: f"the PCK's, {c.pck.pce_id.hex()}",
-        lambda c: c.tcb_info.pce_id.hex(),
-    ),
-    Rule(
         "T7",
         Reason.QE_MISCSELECT,
         lambda p, c: (
