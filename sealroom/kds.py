@@ -22,6 +22,8 @@ from attest.snp.tcb import Tcb
 from attest.x509 import parse_crl
 from sealroom.errors import InputError
 
+SERVICE = "KDS"
+
 _CRL_PLACE = "2.5.29.31"
 _URL = re.compile(rb"https://[a-z0-9.-]+(?=/vcek/v1/[A-Za-z]+/crl)")
 _PARAMETERS = {

@@ -2,17 +2,15 @@
 """`sealroom endorsements fetch` against a local server that replays what AMD's service sent."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from typing_extensions import override
 
-from attest import FormatError, amd_roots
+from attest import FormatError, SnpEndorsements, amd_roots
+from attest.endorsements import parse_endorsements
 from attest.snp.product import ProductLine
 from attest.x509 import Extension, parse_crl
 from lab.mocktsm import MockSnp
@@ -20,8 +18,9 @@ from sealroom import cli_endorsements
 from sealroom.cli import main
 from sealroom.errors import Deadline, InputError, Unreachable
 from sealroom.kds import is_fresh_crl, service_of, wanted
-from sealroom.kds_client import PAUSE_MAX_S, PAUSES_S, fetch
+from sealroom.service_client import PAUSE_MAX_S, PAUSES_S, fetch
 from tests.attest.snp.evidence import load
+from tests.sealroom.replay import Service, replaying
 
 CRL = load("crl/milan.der")
 NOW = parse_crl(CRL).this_update + timedelta(days=1)
@@ -33,47 +32,10 @@ CRL_PATH = "/vcek/v1/Milan/crl"
 Capture = pytest.CaptureFixture[str]
 
 
-@dataclass
-class Service:
-    """What the server has, how often it refuses first, and what it was asked."""
-
-    url: str = ""
-    has: dict[str, bytes] = field(default_factory=lambda: {VEK_PATH: VEK, CRL_PATH: CRL})
-    refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-    headers: list[str] = field(default_factory=list)
-
-
 @pytest.fixture
 def service() -> Iterator[Service]:
-    state = Service()
-
-    class Replay(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # the name that http.server calls
-            state.asked.append(self.path)
-            state.headers += [name.lower() for name in self.headers]
-            data = state.has.get(self.path, b"")
-            status, more = 200 if data else 404, dict[str, str]()
-            if state.refusals:
-                (status, more), data = state.refusals.pop(0), b""
-            self.send_response(status)
-            for name, value in more.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        @override
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Replay) as server:
-        state.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield state
-        server.shutdown()
-        thread.join()
+    with replaying(Service(has={VEK_PATH: VEK, CRL_PATH: CRL})) as service:
+        yield service
 
 
 @pytest.fixture
@@ -95,11 +57,11 @@ def test_what_a_report_needs_is_fetched_and_kept(
     assert main(command) == 0
     assert service.asked == [VEK_PATH, CRL_PATH]
     assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == [
-        "fetched",
-        "fetched",
-        "kept",
-        "kept",
+        *("fetched", "fetched", "written"),
+        *("kept", "kept", "kept"),
     ]
+    bundle = parse_endorsements((tmp_path / "got" / "endorsements.json").read_bytes())
+    assert bundle == SnpEndorsements(vek=VEK, crl=CRL)
 
 
 def test_what_is_not_good_any_more_is_fetched_again(
@@ -145,7 +107,8 @@ def slept(service: Service, most: int = 4096) -> tuple[bytes, list[float]]:
     async def sleep(seconds: float) -> None:
         pauses.append(seconds)
 
-    return asyncio.run(fetch(service.url, VEK_PATH, most, sleep=sleep)), pauses
+    reply = asyncio.run(fetch("KDS", service.url, VEK_PATH, most, sleep=sleep))
+    return reply.data, pauses
 
 
 def test_it_waits_longer_each_time(service: Service) -> None:
@@ -187,11 +150,11 @@ def test_too_long_an_answer_is_not_read_to_its_end(service: Service) -> None:
 
 def test_nobody_there_is_told() -> None:
     with pytest.raises(Unreachable, match="an answer"):
-        asyncio.run(fetch("http://127.0.0.1:1", "/", 10))
+        asyncio.run(fetch("KDS", "http://127.0.0.1:1", "/", 10))
 
 
 def test_no_answer_in_time_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sealroom.kds_client.REQUEST_LIMIT_S", 1e-6)
+    monkeypatch.setattr("sealroom.service_client.REQUEST_LIMIT_S", 1e-6)
     with pytest.raises(Deadline):
         slept(service)
 
