@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA384
@@ -122,7 +122,7 @@ def _authority(der: bytes, what: str, extensions: dict[str, Extension]) -> Autho
             raise FormatError(what, None, f"extension {oid} is not the one wanted")
     try:
         key = load_der_public_key(certificate.spki)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise FormatError(what, None, "not a public key") from error
     if not isinstance(key, RSAPublicKey) or key.key_size != RSA_BITS:
         raise FormatError(what, None, f"wanted an RSA key of {RSA_BITS} bits")

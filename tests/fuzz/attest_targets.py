@@ -8,18 +8,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from attest import AttestError, parse_evidence, write_evidence
+from attest import AttestError, amd_roots, parse_evidence, write_evidence
 from attest.azure import parse_hcl
 from attest.canonical import read_canonical, write_canonical
 from attest.endorsements import SnpEndorsements, parse_endorsements, write_endorsements
 from attest.ovmf import parse_ovmf
 from attest.policy import read_policy, write_policy
 from attest.receipt import parse_receipt, write_receipt
+from attest.roots import intel_roots
 from attest.snp.certificate import parse_vek
 from attest.snp.certtable import parse_certificate_table
 from attest.snp.launch.firmware import read_firmware as read_snp_firmware
 from attest.snp.launch.id_block import IdBlock, parse_id_block, write_signature
 from attest.snp.report import parse_report
+from attest.snp.roots import load_root
 from attest.statement import parse_statement, write_statement
 from attest.tdx.certificate import parse_pck_chain
 from attest.tdx.collateral import parse_collateral
@@ -27,7 +29,9 @@ from attest.tdx.launch.authenticode import authenticode
 from attest.tdx.launch.registers import read_firmware as read_tdx_firmware
 from attest.tdx.launch.tdvf import parse_tdvf
 from attest.tdx.quote import parse_quote
+from attest.tdx.roots import load_intel_root
 from attest.tdx.tcb_info import parse_qe_identity, parse_tcb_info
+from attest.tdx.td_report import parse_td_report
 from attest.x509 import parse_certificate, parse_crl
 from lab.mocktsm import MockSnp
 from lab.mocktsm.sev_guest import certificate_table
@@ -43,6 +47,8 @@ from tests.fuzz.target import Target
 ERRORS = (AttestError,)
 GOOD = good()
 GOOD_TDX = TdxCase()
+ROOT = amd_roots().amd[0]
+ARK = ROOT.ark.certificate.der
 
 
 def veks() -> list[bytes]:
@@ -110,6 +116,10 @@ def hcl() -> list[bytes]:
     return [test_azure.load(f"{name}/hcl.bin") for name in test_azure.NAMES]
 
 
+def td_reports() -> list[bytes]:
+    return [parse_hcl(test_azure.load("tdx/hcl.bin")).report]
+
+
 def envelope() -> list[bytes]:
     return [write_evidence(GOOD.evidence, GOOD.endorsements)]
 
@@ -122,6 +132,13 @@ TARGETS = (
     target("snp-report", parse_report, lambda: [s.report for s in snp.samples()]),
     target("snp-certificate-table", parse_certificate_table, tables),
     target("snp-vek", parse_vek, veks),
+    target(
+        "snp-authority",
+        lambda data: load_root(ROOT.line, ark=ARK, ask=data, asvk=None),
+        lambda: [ROOT.ask.certificate.der],
+    ),
+    target("intel-root", load_intel_root, lambda: [intel_roots().intel[0].der]),
+    target("tdx-td-report", parse_td_report, td_reports),
     target("x509-certificate", parse_certificate, veks),
     target("x509-crl", parse_crl, crls),
     target(

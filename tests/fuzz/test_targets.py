@@ -30,7 +30,6 @@ WITHIN_ANOTHER = {
     "parse_pck_ca": "tdx-pck-chain",
     "parse_pem": "tdx-pck-chain",
     "parse_tcb_signer": "tdx-collateral",
-    "parse_td_report": "azure-hcl",
 }
 
 

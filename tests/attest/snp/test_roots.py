@@ -123,3 +123,10 @@ def test_an_authority_has_an_rsa_key_of_4096_bits(key: bytes) -> None:
     sized = b"\x30\x82" + outer.to_bytes(2, "big") + b"\x30\x82" + inner.to_bytes(2, "big")
     with pytest.raises(FormatError, match=r"public key|RSA key"):
         load_root(ProductLine.MILAN, ark=sized + changed[8:], ask=ask, asvk=None)
+
+
+def test_an_authority_with_a_key_of_no_known_kind_is_refused() -> None:
+    ark, ask, _ = authority_certificates(ProductLine.MILAN)
+    changed = ark.replace(bytes.fromhex("2a864886f70d010101"), bytes.fromhex("2a864886f70d01017f"))
+    with pytest.raises(FormatError, match="not a public key"):
+        load_root(ProductLine.MILAN, ark=changed, ask=ask, asvk=None)
