@@ -109,7 +109,7 @@ def own_vek() -> list[bytes]:
 
 def tables() -> list[bytes]:
     chip = MockSnp()
-    return [b"", certificate_table(chip, chip.tcb)]
+    return [b"", certificate_table(chip, chip.certificate)]
 
 
 def hcl() -> list[bytes]:

@@ -52,19 +52,19 @@ def test_each_certificate_is_found_by_its_guid() -> None:
 @pytest.mark.parametrize("kind", list(KeyKind))
 def test_the_report_says_which_key_signed_it(kind: KeyKind) -> None:
     chip = MockSnp(kind=kind)
-    table = parse_certificate_table(certificate_table(chip, chip.tcb))
+    table = parse_certificate_table(certificate_table(chip, chip.certificate))
     assert vek_for(chip.report(bytes(64)), table) == chip.certificate
 
 
 def test_a_certificate_of_another_kind_is_not_taken_for_it() -> None:
     vlek = MockSnp(kind=KeyKind.VLEK)
-    table = parse_certificate_table(certificate_table(vlek, vlek.tcb))
+    table = parse_certificate_table(certificate_table(vlek, vlek.certificate))
     assert vek_for(MockSnp().report(bytes(64)), table) is None
 
 
 def test_an_unsigned_report_has_no_certificate() -> None:
     chip = MockSnp()
-    table = parse_certificate_table(certificate_table(chip, chip.tcb))
+    table = parse_certificate_table(certificate_table(chip, chip.certificate))
     assert vek_for(chip.report(bytes(64), flags=7 << 2), table) is None
 
 
