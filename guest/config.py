@@ -11,17 +11,19 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
 from attest.closed import read_record
 from attest.errors import AttestError
-from attest.scalars import Hex, Whole
+from attest.scalars import Hex, Text, Whole
 from guest.settings import (
     AnswerSettings,
     GateSettings,
     Kem,
     KeySettings,
     ModelSettings,
+    StaplingSettings,
     Variant,
 )
 from wire.chunked import CHUNKS_MAX
@@ -29,6 +31,7 @@ from wire.errors import WireError
 from wire.yamldoc import load_yaml
 
 CONFIG_MAX_BYTES: Final = 16 * 1024
+PATH_MAX_CHARACTERS: Final = 255
 TARGETS_MAX: Final = 64  # as many as one reply of the service may name (`guestapi`)
 RECORDS_MAX: Final = CHUNKS_MAX - 64  # of one answer; the rest is for signs of life and the tail
 
@@ -76,6 +79,13 @@ class AnswerSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StaplingSection:
+    """See `guest.settings.StaplingSettings`."""
+
+    endorsements: Annotated[str, Text(PATH_MAX_CHARACTERS)] | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """The YAML document, field by field."""
 
@@ -85,6 +95,7 @@ class Document:
     keys: KeySection
     model: ModelSection
     answer: AnswerSection
+    stapling: StaplingSection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +107,7 @@ class GuestConfig:
     keys: KeySettings
     model: ModelSettings
     answer: AnswerSettings
+    stapling: StaplingSettings
     digest: bytes
 
 
@@ -121,12 +133,15 @@ def parse_config(document: bytes) -> GuestConfig:
         raise ConfigError(
             f"configuration.answer.tick_ms: wanted at most {RECORDS_MAX} records until deadline_s"
         )
+    if not _is_plain_path(read.stapling.endorsements):
+        raise ConfigError("configuration.stapling.endorsements: wanted an absolute, plain path")
     return GuestConfig(
         variant=read.variant,
         gate=GateSettings(**asdict(read.gate)),
         keys=KeySettings(**asdict(read.keys)),
         model=ModelSettings(**asdict(read.model)),
         answer=AnswerSettings(**asdict(read.answer)),
+        stapling=StaplingSettings(**asdict(read.stapling)),
         digest=hashlib.sha256(document).digest(),
     )
 
@@ -136,3 +151,12 @@ def _targets_max(keys: KeySection) -> int:
     every_s = keys.life_s - keys.overlap_s
     epochs = math.ceil((keys.life_s + keys.grace_s) / every_s) + 1
     return epochs * len(keys.kems)
+
+
+def _is_plain_path(text: str | None) -> bool:
+    """Whether a path has one spelling: absolute, printable, nothing doubled, no dots."""
+    if text is None:
+        return True
+    path = PurePosixPath(text)
+    plain = path.is_absolute() and str(path) == text and text.isascii() and text.isprintable()
+    return plain and not text.startswith("//") and ".." not in path.parts

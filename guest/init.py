@@ -90,7 +90,7 @@ class Init:
         )
         self._bodies = {
             Process.GATE: write_sections(read.gate),
-            Process.KEYHOLDER: write_sections(read.keys, identity),
+            Process.KEYHOLDER: write_sections(read.keys, read.stapling, identity),
             Process.ZYGOTE: write_sections(read.gate, read.model, read.answer),
         }
         self._model = model

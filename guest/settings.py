@@ -68,6 +68,13 @@ class AnswerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaplingSettings:
+    """What the keyholder staples to evidence besides what the host gives."""
+
+    endorsements: str | None  # the operator's bundle: a path, read anew for every epoch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
     """What the keyholder states about this guest besides its keys."""
 
@@ -84,6 +91,7 @@ _FROM_JSON: dict[str, Callable[[Any], Any]] = {
     "bytes": bytes.fromhex,
     "tuple[Kem, ...]": lambda names: tuple(Kem(name) for name in names),
     "Variant": Variant,
+    "str | None": lambda text: text,
 }
 
 

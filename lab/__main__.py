@@ -11,12 +11,14 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from attest.statement import Platform
 from lab.demo import demo
 from lab.deployment import Deployment, DeploymentError
 from lab.documents import GuestPlan
 from lab.model import ModelError, default_model
 from sealroom import SealroomError
 
+PLATFORMS: Final = {"snp": Platform.SEV_SNP, "tdx": Platform.TDX}
 SAMPLE: Final = Path("examples") / "chats" / "trip_planning.txt"
 
 
@@ -24,20 +26,29 @@ def main() -> int:
     """Exit codes: 0, 1 for what could not be started or answered, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
     parser.add_argument("--model", type=Path, help="a GGUF file (default: what `make model` made)")
+    hardware = argparse.ArgumentParser(add_help=False)
+    hardware.add_argument(
+        "--platform", choices=PLATFORMS, default="snp", help="which one is mocked (default: snp)"
+    )
     parts = parser.add_subparsers(dest="command", required=True)
-    up = parts.add_parser("up", help="start relay, ingress and guest; Ctrl-C stops them")
+    up = parts.add_parser(
+        "up", parents=[hardware], help="start relay, ingress and guest; Ctrl-C stops them"
+    )
     up.add_argument("--slots", type=int, default=2, help="requests answered at once")
     up.add_argument("--threads", type=int, default=1, help="threads of one request")
-    show = parts.add_parser("demo", help="summarise a chat end to end and tell what happened")
+    show = parts.add_parser(
+        "demo", parents=[hardware], help="summarise a chat end to end and tell what happened"
+    )
     show.add_argument("chat", type=Path, nargs="?", default=SAMPLE, help="a chat file")
     show.add_argument("--json", action="store_true", help="the same as data")
     given = parser.parse_args()
+    platform = PLATFORMS[given.platform]
     try:
         model = given.model or default_model()
         if given.command == "demo":
-            demo(model, given.chat, as_json=given.json)
+            demo(model, given.chat, platform=platform, as_json=given.json)
         else:
-            _up(model, GuestPlan(slots=given.slots, threads=given.threads))
+            _up(model, GuestPlan(platform=platform, slots=given.slots, threads=given.threads))
     except (DeploymentError, ModelError, SealroomError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
@@ -53,8 +64,9 @@ def _up(model: Path, plan: GuestPlan) -> None:
         with Deployment(Path(folder), model, plan) as lab:
             print(f"relay     {lab.relay_url}")
             print(f"ingress   {lab.ingress_url}")
-            print(f"guest     gRPC on {lab.guest_address} (mock platform)")
+            print(f"guest     gRPC on {lab.guest_address} (mock {plan.platform})")
             print(f"trust     {lab.trust}")
+            print(f"endorsed  {lab.bundle}")
             print(f"journals  {folder}/*.log")
             print(f"\n   sealroom summarize --trust {lab.trust} {SAMPLE}\n")
             print("Ctrl-C stops everything.", flush=True)

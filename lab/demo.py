@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from attest import Reason
+from attest.statement import Platform
 from lab.deployment import Deployment
 from lab.documents import GuestPlan
 from sealroom import Answer, Phase, Trust, connect, read_chat
@@ -31,6 +32,11 @@ SHOWN: Final = frozenset(
         Reason.REPORT_DATA_MISMATCH,
         Reason.VARIANT_NOT_ACCEPTED,
         Reason.STATEMENT_EXPIRED,
+        Reason.COLLATERAL_EXPIRED,
+        Reason.ATTESTATION_KEY_UNBOUND,
+        Reason.TCB_STATUS_NOT_ACCEPTED,
+        Reason.TD_DEBUG,
+        Reason.UNKNOWN_RTMRS,
         Reason.UNKNOWN_MODEL,
         Reason.UNKNOWN_PROMPTS,
     }
@@ -63,7 +69,7 @@ class Report:
     ms: dict[str, int]
 
 
-def demo(model: Path, chat_file: Path, *, as_json: bool) -> None:
+def demo(model: Path, chat_file: Path, *, platform: Platform, as_json: bool) -> None:
     """Bring a deployment up, summarise ``chat_file`` in it, tell what happened, take it down.
 
     Raises:
@@ -71,10 +77,10 @@ def demo(model: Path, chat_file: Path, *, as_json: bool) -> None:
     """
     chat = read_chat(chat_file.read_bytes())
     say = _Teller(quiet=as_json)
-    say.step("Starting a guest, an ingress and a relay on this host (mock platform) …")
+    say.step(f"Starting a guest, an ingress and a relay on this host (mock {platform}) …")
     with tempfile.TemporaryDirectory(prefix="sealroom-") as folder:
         started = time.monotonic()
-        with Deployment(Path(folder), model, GuestPlan(slots=1)) as lab:
+        with Deployment(Path(folder), model, GuestPlan(platform=platform, slots=1)) as lab:
             say.line(f"up in {time.monotonic() - started:.1f} s: guest, ingress, relay")
             with connect(trust=Trust.load(lab.trust), on_phase=say.phase) as room:
                 say.guest(room.guest)

@@ -17,11 +17,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from lab.documents import GuestPlan, sha256_of, write_config, write_trust
+from lab.documents import GuestPlan, sha256_of, write_bundle, write_config, write_trust
 
 START_MAX_S: Final = 180.0  # the zygote evaluates the prefixes, on a busy host slowly
 STOP_MAX_S: Final = 5.0
@@ -47,8 +49,8 @@ class Deployment:
         programs: dict[str, str] | None = None,
     ) -> None:
         """Prepare a deployment that keeps its files in ``folder`` and runs the GGUF ``model``."""
-        self.plan = plan or GuestPlan()
-        self.folder = folder
+        self.folder = folder.absolute()
+        self.plan = replace(plan or GuestPlan(), endorsements=self.bundle)
         self.relay_url = ""
         self.ingress_url = ""
         self.guest_address = ""
@@ -57,6 +59,11 @@ class Deployment:
         self._programs = programs or {}
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
         self._arguments: dict[str, Sequence[str]] = {}
+
+    @property
+    def bundle(self) -> Path:
+        """The endorsement bundle, which the guest reads anew for every epoch."""
+        return self.folder / "endorsements.json"
 
     @property
     def trust(self) -> Path:
@@ -129,6 +136,7 @@ class Deployment:
         config = write_config(self.plan, digest)
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "guest.yaml").write_bytes(config)
+        self.bundle.write_bytes(write_bundle(self.plan, now=datetime.now(UTC)))
         programs = [f"--program={name}={module}" for name, module in self._programs.items()]
         arguments = [
             "lab.guest",

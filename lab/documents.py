@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two documents of a lab deployment: the guest's configuration and the device's trust file.
+"""The documents of a lab deployment: configuration, endorsement bundle, device's trust file.
 
-The trust file names the mock roots and exactly this guest: its model, prompts and configuration by
+The bundle is what an operator would fetch from AMD or Intel and lay beside the guest. The trust
+file names the mock roots and exactly this guest: its model, prompts and configuration by
 digest. A production policy would refuse the same evidence, because its roots are others.
 """
 
@@ -9,14 +10,29 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from attest.endorsements import write_endorsements
 from attest.roots import write_roots
+from attest.statement import Platform
 from guest.worker.tasks import prompts_digest
-from lab.mocktsm import MockSnp, mock_policy_mapping, mock_roots
+from lab.mocktsm import (
+    MockSnp,
+    MockTdx,
+    SnpFault,
+    TdxFault,
+    mock_policy_mapping,
+    roots_of,
+)
+from lab.mocktsm.snp_faults import snp_endorsements
+from lab.mocktsm.tdx_faults import tdx_endorsements
+
+ISSUED_BEFORE: Final = timedelta(hours=1)
+IN_FORCE: Final = timedelta(days=30)  # as long as Intel's collateral is
 
 _PIECE_BYTES: Final = 1 << 20
 
@@ -40,19 +56,26 @@ class GuestPlan:
     context_tokens: int = 4096
     threads: int = 1
     tick_ms: int = 200
-    line: str = "Milan"
-    version: int = 3
+    platform: Platform = Platform.SEV_SNP
+    line: str = "Milan"  # SEV-SNP only
+    version: int = 3  # of SEV-SNP reports
+    quote_version: int = 4  # of TDX quotes
     seed: str = "sealroom"
-    faults: dict[str, int | str] = field(default_factory=dict)
+    faults: Mapping = field(default_factory=dict)
+    endorsements: Path | None = None
+
+    def hardware(self) -> MockSnp | MockTdx:
+        """The mock platform."""
+        if self.platform is Platform.TDX:
+            return MockTdx(version=self.quote_version, seed=self.seed)
+        return MockSnp(line=self.line, version=self.version, seed=self.seed)
 
     def mock(self) -> Mapping:
         """The mock platform as `lab.mocktsm.MockTsm.from_plain` takes it."""
-        return {
-            "line": self.line,
-            "version": self.version,
-            "seed": self.seed,
-            "faults": self.faults,
-        }
+        plain: Mapping = {"platform": self.platform, "seed": self.seed, "faults": self.faults}
+        if self.platform is Platform.TDX:
+            return plain | {"version": self.quote_version}
+        return plain | {"line": self.line, "version": self.version}
 
 
 def sha256_of(path: Path) -> bytes:
@@ -89,14 +112,29 @@ def write_config(plan: GuestPlan, model: bytes) -> bytes:
             "threads": plan.threads,
         },
         "answer": {"tick_ms": plan.tick_ms},
+        "stapling": {"endorsements": str(plan.endorsements or "none")},
     }
     return yaml.safe_dump(document, sort_keys=False).encode("ascii")
+
+
+def write_bundle(plan: GuestPlan, *, now: datetime) -> bytes:
+    """The endorsement bundle for the plan's guest, with those of the plan's faults that it shows.
+
+    It has been in force since `ISSUED_BEFORE` ``now``, and is for `IN_FORCE`.
+    """
+    life = now - ISSUED_BEFORE, now - ISSUED_BEFORE + IN_FORCE
+    hardware = plan.hardware()
+    if isinstance(hardware, MockTdx):
+        wrong = next((fault for fault in TdxFault if fault in plan.faults), None)
+        return write_endorsements(tdx_endorsements(hardware, wrong, life))
+    fault = next((fault for fault in SnpFault if fault in plan.faults), None)
+    return write_endorsements(snp_endorsements(hardware, fault, life))
 
 
 def write_trust(plan: GuestPlan, *, relay: str, model: bytes, config: bytes) -> bytes:
     """The device's trust file for a guest with this model and configuration document."""
     policy = mock_policy_mapping(
-        platform=MockSnp(line=plan.line, version=plan.version, seed=plan.seed),
+        platform=plan.hardware(),
         model=model,
         prompts=prompts_digest(),
         configuration=hashlib.sha256(config).digest(),
@@ -105,7 +143,7 @@ def write_trust(plan: GuestPlan, *, relay: str, model: bytes, config: bytes) -> 
     document = {
         "format": "sealroom-trust/1",
         "relay": relay,
-        "roots": write_roots(mock_roots(plan.line)),
+        "roots": write_roots(roots_of(plan.hardware())),
         "policy": policy,
     }
     return yaml.safe_dump(document, sort_keys=False).encode("ascii")

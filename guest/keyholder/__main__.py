@@ -12,7 +12,7 @@ from guest.child import start
 from guest.door import Process
 from guest.keyholder.service import Keyholder
 from guest.keyholder.tsm import Configfs, KernelConfigfs
-from guest.settings import Identity, KeySettings, read_section
+from guest.settings import Identity, KeySettings, StaplingSettings, read_section
 
 
 def main(
@@ -21,10 +21,11 @@ def main(
     """Hold keys until init is gone or says SIGTERM; ``configfs`` is the seam to hardware."""
     wiring, first = start(Process.KEYHOLDER, policy=policy)
     keys = read_section(first.body, KeySettings)
+    stapling = read_section(first.body, StaplingSettings)
     identity = read_section(first.body, Identity)
 
     async def serve() -> None:
-        keyholder = Keyholder(wiring, configfs, keys, identity)
+        keyholder = Keyholder(wiring, configfs, keys, stapling, identity)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, keyholder.stop)
         await keyholder.run()
 

@@ -7,12 +7,16 @@ bytes.
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import time
 from dataclasses import dataclass
+from enum import IntEnum
 
-from attest.errors import AttestError
-from attest.evidence import Evidence, SnpEndorsements, write_evidence
-from attest.snp.certtable import parse_certificate_table, vek_for
+from attest.endorsements import ENDORSEMENTS_MAX_BYTES, Endorsements, parse_endorsements
+from attest.errors import AttestError, FormatError
+from attest.evidence import Evidence, write_evidence
 from attest.statement import (
     PRODUCT,
     Platform,
@@ -21,16 +25,26 @@ from attest.statement import (
     report_data,
     write_statement,
 )
+from guest.keyholder.stapling import UnendorsedError, choose_endorsements
 from guest.keyholder.tsm import Configfs, Provider, TsmError, read_provider, request_report
-from guest.settings import Identity
+from guest.settings import Identity, StaplingSettings
 
 PLATFORMS = {Provider.SEV_GUEST: Platform.SEV_SNP, Provider.TDX_GUEST: Platform.TDX}
+
+
+class Failure(IntEnum):
+    """Why there is no evidence, as the journal has it."""
+
+    PLATFORM = 1  # the kernel or the platform gave no report
+    REPORT = 2  # what it gave, or what would be stapled to it, is malformed
+    BUNDLE = 3  # the operator's endorsement bundle cannot be read
+    UNENDORSED = 4  # neither the host nor the operator gave what endorses the report
 
 
 class AttestationError(Exception):
     """No evidence could be made; ``code`` is for the journal."""
 
-    def __init__(self, code: int, why: str) -> None:
+    def __init__(self, code: Failure, why: str) -> None:
         super().__init__(why)
         self.code = code
 
@@ -46,7 +60,9 @@ class Claims:
     receipt_key: bytes
 
 
-def attest(configfs: Configfs, identity: Identity, claims: Claims) -> bytes:
+def attest(
+    configfs: Configfs, identity: Identity, stapling: StaplingSettings, claims: Claims
+) -> bytes:
     """The evidence object for these claims.
 
     Raises:
@@ -73,14 +89,41 @@ def attest(configfs: Configfs, identity: Identity, claims: Claims) -> bytes:
         report = request_report(
             configfs, report_data(statement), clock=time.monotonic, sleep=time.sleep
         )
-        if platform is not Platform.SEV_SNP:
-            raise AttestationError(3, f"evidence for {platform} cannot be made yet")
-        vek = vek_for(report.outblob, parse_certificate_table(report.auxblob))
+        bundle = None if stapling.endorsements is None else load_bundle(stapling.endorsements)
+        endorsements = choose_endorsements(platform, report.outblob, report.auxblob, bundle)
     except TsmError as error:
-        raise AttestationError(1, str(error)) from error
+        raise AttestationError(Failure.PLATFORM, str(error)) from error
+    except UnendorsedError as error:
+        raise AttestationError(Failure.UNENDORSED, str(error)) from error
     except AttestError as error:
-        raise AttestationError(2, str(error)) from error
-    if vek is None:
-        raise AttestationError(4, "the host gave no certificate for the key that signed the report")
+        raise AttestationError(Failure.REPORT, str(error)) from error
     evidence = Evidence(platform=platform, statement=statement, report=report.outblob)
-    return write_evidence(evidence, SnpEndorsements(vek=vek, crl=None))
+    return write_evidence(evidence, endorsements)
+
+
+def load_bundle(path: str) -> Endorsements:
+    """The operator's endorsement bundle, as it is at this moment.
+
+    Raises:
+        AttestationError: it cannot be read, or is not a bundle.
+    """
+    try:
+        data = _read_file(path)
+    except OSError as error:
+        raise AttestationError(Failure.BUNDLE, f"endorsements: {error.strerror}") from error
+    try:
+        return parse_endorsements(data)
+    except FormatError as error:
+        raise AttestationError(Failure.BUNDLE, str(error)) from error
+
+
+def _read_file(path: str) -> bytes:
+    """At most a byte more than a bundle has; a pipe or device in its place holds up nobody."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(ENDORSEMENTS_MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)

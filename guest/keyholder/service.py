@@ -23,7 +23,7 @@ from guest.keyholder.keylife import State
 from guest.keyholder.ring import Ring
 from guest.keyholder.tsm import Configfs
 from guest.keyholder.vigil import LOST, Vigil
-from guest.settings import Identity, KeySettings
+from guest.settings import Identity, KeySettings, StaplingSettings
 
 RETRY_MIN_S: Final = 0.2
 RETRY_MAX_S: Final = 15.0
@@ -33,9 +33,15 @@ class Keyholder:
     """Keys from birth to erasure, and one vigil per worker."""
 
     def __init__(
-        self, wiring: Channel, configfs: Configfs, keys: KeySettings, identity: Identity
+        self,
+        wiring: Channel,
+        configfs: Configfs,
+        keys: KeySettings,
+        stapling: StaplingSettings,
+        identity: Identity,
     ) -> None:
         self._configfs = configfs
+        self._stapling = stapling
         self._identity = identity
         self._ring = Ring(keys)
         self._kernel = kernel_facts()
@@ -101,7 +107,9 @@ class Keyholder:
             receipt_key=epoch.receipt_public,
         )
         try:
-            evidence = await asyncio.to_thread(attest, self._configfs, self._identity, claims)
+            evidence = await asyncio.to_thread(
+                attest, self._configfs, self._identity, self._stapling, claims
+            )
         except AttestationError as error:
             self._ring.discard(epoch)
             journal.record(journal.Event.ATTESTATION_FAILED, code=error.code)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from attest.endorsements import SnpEndorsements
 from attest.findings import Reason
 from attest.snp.certificate import KeyKind
 from attest.snp.product import ProductLine
@@ -127,6 +128,14 @@ def snp_vek(chip: MockSnp, fault: SnpFault) -> bytes:
     reported = spoil.report(chip).get("reported_tcb")
     level = Tcb(chip.line, reported) if isinstance(reported, bytes) else chip.tcb
     return spoil.vek_after(chip.vek(level, **spoil.vek(chip)))
+
+
+def snp_endorsements(chip: MockSnp, fault: SnpFault | None, life: Life) -> SnpEndorsements:
+    """The certificate of the chip's key and a revocation list in force during ``life``."""
+    if fault is None:
+        return SnpEndorsements(vek=chip.certificate, crl=crl(chip.line, life=life))
+    made = SNP_FAULTS[fault].crl or (lambda line, life: crl(line, life=life))
+    return SnpEndorsements(vek=snp_vek(chip, fault), crl=made(chip.line, life))
 
 
 def flip(data: bytes, offset: int) -> bytes:

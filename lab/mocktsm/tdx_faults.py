@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from attest.endorsements import TdxEndorsements
 from attest.findings import Reason
 from lab.mocktsm.intel_collateral import (
     DATE,
@@ -136,9 +137,10 @@ class TdxSpoil:
     version: int = 4
 
 
-def spoiled_collateral(platform: MockTdx, fault: TdxFault, life: Life) -> bytes:
-    """The platform's collateral with the fault in it."""
-    return platform.collateral(life, TDX_FAULTS[fault].collateral(platform, life))
+def tdx_endorsements(platform: MockTdx, fault: TdxFault | None, life: Life) -> TdxEndorsements:
+    """The platform's collateral, in force during ``life``."""
+    changes = {} if fault is None else TDX_FAULTS[fault].collateral(platform, life)
+    return TdxEndorsements(collateral=platform.collateral(life, changes))
 
 
 def _spoil(rule: str, *reasons: Reason, **how: Any) -> TdxSpoil:

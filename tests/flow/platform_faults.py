@@ -91,7 +91,7 @@ def keyholder(folder: Path, faults: Mapping[StrEnum, int | str]) -> Iterator[Key
     init = Channel(init_end, us=Process.INIT, them=Process.KEYHOLDER)
     gate = Channel(gate_end, us=Process.GATE, them=Process.KEYHOLDER)
     try:
-        init.say(Say.CONFIG, body=write_sections(read.keys, identity))
+        init.say(Say.CONFIG, body=write_sections(read.keys, read.stapling, identity))
         with link_end:
             init.say(Say.LINK, body=Process.GATE.encode("ascii"), fds=(link_end.fileno(),))
         yield Keyholder(gate, log)

@@ -25,6 +25,7 @@ DOCUMENT: dict[str, Any] = {
     },
     "model": {"digest": "ab" * 32, "context_tokens": 4096, "threads": 1},
     "answer": {"tick_ms": 200},
+    "stapling": {"endorsements": "none"},
 }
 
 

@@ -15,6 +15,7 @@ from guest.settings import (
     Kem,
     KeySettings,
     ModelSettings,
+    StaplingSettings,
     Variant,
 )
 from guestapi import TARGETS_MAX as TARGETS_MAX_OF_THE_SERVICE
@@ -42,7 +43,7 @@ SCHEMA_RANGES = RANGES | {
 FIELDS = [
     *(
         f"{section}__{name}"
-        for section in ("gate", "keys", "model", "answer")
+        for section in ("gate", "keys", "model", "answer", "stapling")
         for name in DOCUMENT[section]
     ),
     *DOCUMENT,
@@ -60,6 +61,33 @@ def test_a_document_becomes_settings() -> None:
     )
     assert read.model == ModelSettings(digest=b"\xab" * 32, context_tokens=4096, threads=1)
     assert read.answer == AnswerSettings(tick_ms=200)
+    assert read.stapling == StaplingSettings(endorsements=None)
+
+
+def test_endorsements_are_a_file_somewhere() -> None:
+    path = "/run/operator/endorsements.json"
+    read = parse_config(document(stapling__endorsements=path))
+    assert read.stapling == StaplingSettings(endorsements=path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "bundle",
+        "./bundle",
+        "/a/../b",
+        "/a/",
+        "/a//b",
+        "//a",
+        "/a\x07",
+        "/\xfc",
+        "/" + 255 * "a",
+    ],
+)
+def test_a_path_has_one_spelling(path: str) -> None:
+    with pytest.raises(ConfigError, match="endorsements"):
+        parse_config(document(stapling__endorsements=path))
 
 
 def test_the_digest_is_of_the_exact_bytes() -> None:

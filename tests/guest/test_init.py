@@ -148,7 +148,7 @@ def test_the_children_get_their_part_of_the_configuration_and_no_other(tmp_path:
         sections = {process: house.born(process)["sections"] for process in CHILDREN}
         assert sections == {
             Process.GATE: ["GateSettings"],
-            Process.KEYHOLDER: ["KeySettings", "Identity"],
+            Process.KEYHOLDER: ["KeySettings", "StaplingSettings", "Identity"],
             Process.ZYGOTE: ["GateSettings", "ModelSettings", "AnswerSettings"],
         }
         models = {process: house.born(process)["model"] for process in CHILDREN}

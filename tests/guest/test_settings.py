@@ -12,6 +12,7 @@ from guest.settings import (
     Kem,
     KeySettings,
     ModelSettings,
+    StaplingSettings,
     Variant,
     read_section,
     write_sections,
@@ -24,6 +25,7 @@ SECTIONS: tuple[Any, ...] = (
     ),
     ModelSettings(digest=bytes(range(32)), context_tokens=4096, threads=1),
     AnswerSettings(tick_ms=200),
+    StaplingSettings(endorsements="/run/endorsements.json"),
     Identity(variant=Variant.MOCK, model=b"m" * 32, prompts=b"p" * 32, configuration=b"c" * 32),
 )
 
@@ -38,6 +40,11 @@ def test_a_section_that_was_not_sent_is_missed(section: Any) -> None:
     others = [other for other in SECTIONS if other is not section]
     with pytest.raises(KeyError, match=type(section).__name__):
         read_section(write_sections(*others), type(section))
+
+
+def test_what_is_not_there_stays_so() -> None:
+    nothing = StaplingSettings(endorsements=None)
+    assert read_section(write_sections(nothing), StaplingSettings) == nothing
 
 
 def test_one_line_is_one_section() -> None:

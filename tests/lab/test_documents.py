@@ -12,7 +12,7 @@ from attest import Refused, amd_roots, parse_evidence, verify
 from attest.findings import Reason
 from guest.config import parse_config
 from guest.keyholder.attesting import Claims, attest
-from guest.settings import Identity, Variant
+from guest.settings import Identity, StaplingSettings, Variant
 from guest.worker.tasks import prompts_digest
 from lab.documents import GuestPlan, sha256_of, write_config, write_trust
 from lab.mocktsm import MockTsm
@@ -38,7 +38,10 @@ def evidence_of(plan: GuestPlan, config: bytes) -> bytes:
         key_configs=(b"a key",),
         receipt_key=bytes(32),
     )
-    return attest(MockTsm.from_plain(plan.mock()), identity, claims)
+    stapling = StaplingSettings(
+        endorsements=None if plan.endorsements is None else str(plan.endorsements)
+    )
+    return attest(MockTsm.from_plain(plan.mock()), identity, stapling, claims)
 
 
 def trust_of(plan: GuestPlan, config: bytes) -> Trust:

@@ -11,12 +11,13 @@ from guest.door import Ending, Process, Question, Say
 from guest.keyholder.service import Keyholder
 from guest.keyholder.tsm import Configfs
 from guest.publication import Publication
-from guest.settings import Identity, KeySettings, Variant
+from guest.settings import Identity, KeySettings, StaplingSettings, Variant
 from tests.guest.keyholder.clients import SETTINGS
 
 IDENTITY = Identity(
     variant=Variant.MOCK, model=b"m" * 32, prompts=b"p" * 32, configuration=b"c" * 32
 )
+NO_BUNDLE = StaplingSettings(endorsements=None)
 WAIT_MAX_S = 10.0
 
 
@@ -78,11 +79,13 @@ class Worker:
 class Hall:
     """The far ends of the keyholder's doors."""
 
-    def __init__(self, configfs: Configfs, settings: KeySettings) -> None:
+    def __init__(
+        self, configfs: Configfs, settings: KeySettings, stapling: StaplingSettings
+    ) -> None:
         near, far = pair()
         self.init = Channel(far, us=Process.INIT, them=Process.KEYHOLDER)
         wiring = Channel(near, us=Process.KEYHOLDER, them=Process.INIT)
-        self.keyholder = Keyholder(wiring, configfs, settings, IDENTITY)
+        self.keyholder = Keyholder(wiring, configfs, settings, stapling, IDENTITY)
         self.running = asyncio.create_task(self.keyholder.run())
         self.workers: list[Worker] = []
         self.gate = self.link(Process.GATE)
@@ -139,9 +142,13 @@ class Hall:
 
 
 @asynccontextmanager
-async def hall(configfs: Configfs, settings: KeySettings = SETTINGS) -> AsyncIterator[Hall]:
+async def hall(
+    configfs: Configfs,
+    settings: KeySettings = SETTINGS,
+    stapling: StaplingSettings = NO_BUNDLE,
+) -> AsyncIterator[Hall]:
     """A keyholder that has said it is ready."""
-    made = Hall(configfs, settings)
+    made = Hall(configfs, settings, stapling)
     try:
         assert (await heard(made.init)).say is Say.READY
         yield made

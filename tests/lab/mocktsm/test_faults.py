@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from attest import Evidence, Refused, SnpEndorsements, VerifiedGuest, verify
-from attest.evidence import Endorsements, TdxEndorsements
+from attest import Evidence, Refused, VerifiedGuest, verify
+from attest.endorsements import Endorsements
 from attest.statement import (
     PRODUCT,
     Platform,
@@ -18,9 +18,8 @@ from attest.statement import (
     write_statement,
 )
 from lab.mocktsm import MockSnp, MockTdx, SnpFault, TdxFault, mock_policy, roots_of
-from lab.mocktsm.pki import crl
-from lab.mocktsm.snp_faults import SNP_FAULTS, snp_report, snp_vek
-from lab.mocktsm.tdx_faults import TDX_FAULTS, spoiled_collateral
+from lab.mocktsm.snp_faults import SNP_FAULTS, snp_endorsements, snp_report
+from lab.mocktsm.tdx_faults import TDX_FAULTS, tdx_endorsements
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LIFE = NOW - timedelta(days=1), NOW + timedelta(days=29)
@@ -62,25 +61,15 @@ def verified(
 def snp(platform: MockSnp, fault: SnpFault | None) -> VerifiedGuest:
     said = statement(Platform.SEV_SNP)
     data = report_data(said)
-    if fault is None:
-        endorsements = SnpEndorsements(vek=platform.certificate, crl=crl(platform.line, life=LIFE))
-        return verified(platform, said, platform.report(data), endorsements)
-    made = SNP_FAULTS[fault].crl
-    endorsements = SnpEndorsements(
-        vek=snp_vek(platform, fault), crl=None if made is None else made(platform.line, LIFE)
-    )
-    return verified(platform, said, snp_report(platform, fault, data), endorsements)
+    report = platform.report(data) if fault is None else snp_report(platform, fault, data)
+    return verified(platform, said, report, snp_endorsements(platform, fault, LIFE))
 
 
 def tdx(platform: MockTdx, fault: TdxFault | None) -> VerifiedGuest:
     said = statement(Platform.TDX)
     data = report_data(said)
-    if fault is None:
-        quote, collateral = platform.quote(data), platform.collateral(LIFE)
-    else:
-        quote = platform.quote(data, TDX_FAULTS[fault].quote(platform))
-        collateral = spoiled_collateral(platform, fault, LIFE)
-    return verified(platform, said, quote, TdxEndorsements(collateral=collateral))
+    quote = platform.quote(data, None if fault is None else TDX_FAULTS[fault].quote(platform))
+    return verified(platform, said, quote, tdx_endorsements(platform, fault, LIFE))
 
 
 @pytest.mark.parametrize("version", [2, 3, 4, 5])
