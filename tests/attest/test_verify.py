@@ -51,7 +51,8 @@ def test_one_broken_thing_gives_exactly_its_reason(reason: Reason) -> None:
 
 
 def test_every_reason_has_its_break() -> None:
-    assert BREAKS.keys() | TDX_BREAKS.keys() == set(Reason)
+    of_azure = {Reason.QUOTE_REQUIRED, Reason.QUOTE_OF_ANOTHER_REPORT}  # in tests.attest.test_azure
+    assert BREAKS.keys() | TDX_BREAKS.keys() | of_azure == set(Reason)
 
 
 def test_every_rule_has_a_reason_of_its_own() -> None:
