@@ -77,6 +77,18 @@ class Der:
             raise self.error(element, f"wanted {count} elements in it, got {len(found)}")
         return found
 
+    def rows(self, element: Element, least: int, most: int) -> list[list[Element]]:
+        """What each SEQUENCE in this SEQUENCE consists of: ``least`` to ``most`` elements."""
+        found: list[list[Element]] = []
+        for tag, start, begin, end in self.inside(element):
+            if tag != SEQUENCE:
+                raise FormatError(self.what, start, f"wanted a SEQUENCE, got tag 0x{tag:02x}")
+            row = self._elements(begin, end)
+            if not least <= len(row) <= most:
+                raise FormatError(self.what, start, f"{len(row)} elements in it")
+            found.append(row)
+        return found
+
     def raw(self, element: Element, tag: int = SEQUENCE) -> bytes:
         """The element's bytes, tag and length included."""
         if element[0] != tag:
@@ -91,8 +103,12 @@ class Der:
 
     def integer(self, element: Element) -> int:
         """A non-negative INTEGER."""
-        body = self.value(element, INTEGER)
-        if not body or body[0] & 0x80 or (len(body) > 1 and not body[0] and body[1] < 0x80):
+        tag, _, begin, end = element
+        if tag != INTEGER:
+            raise self._unlike(element, INTEGER)
+        body = self.data[begin:end]
+        # The first nine bits are neither all zero, unless one byte is all, nor begin with one.
+        if not body or body[0] > 0x7F or (len(body) > 1 and body[:2] < b"\x00\x80"):
             raise self.error(element, "INTEGER is negative or not minimal")
         return int.from_bytes(body, "big")
 

@@ -151,13 +151,12 @@ def _one_algorithm(reader: Der, inner: Element, outer: Element) -> bytes:
 def _extensions(reader: Der, wrapper: Element, tag: int) -> dict[str, Extension]:
     (entries,) = reader.fields(wrapper, 1, tag)
     found: dict[str, Extension] = {}
-    for entry in reader.inside(entries):
-        oid, *critical, value = _at_least_two(reader, entry)
+    for oid, *critical, value in reader.rows(entries, 2, 3):
         name = reader.oid(oid)
         if name in found:
-            raise reader.error(entry, f"extension {name} twice")
+            raise reader.error(oid, f"extension {name} twice")
         if len(found) == EXTENSIONS_MAX:
-            raise reader.error(entry, f"more than {EXTENSIONS_MAX} extensions")
+            raise reader.error(oid, f"more than {EXTENSIONS_MAX} extensions")
         found[name] = Extension(
             critical=bool(critical) and reader.true(critical[0]),
             value=reader.value(value, OCTET_STRING),
@@ -169,23 +168,16 @@ def _revoked(reader: Der, lists: list[Element]) -> frozenset[int]:
     """The serial numbers of a CRL's entries; the list is left out when there are none."""
     revoked: set[int] = set()
     times: set[bytes] = set()
-    for entry in reader.inside(lists[0]) if lists else ():
-        serial, time, *extensions = _at_least_two(reader, entry)
+    data = reader.data
+    for serial, time, *extensions in reader.rows(lists[0], 2, 3) if lists else ():
         revoked.add(reader.integer(serial))
-        written = reader.data[time[1] : time[3]]
+        written = data[time[1] : time[3]]
         if written not in times:  # most entries of a list are of one day
             reader.time(time)
             times.add(written)
         if extensions:
-            reader.raw(extensions[0])  # a SEQUENCE: reason and the like; revoked all the same
+            reader.inside(extensions[0])  # reason and the like: revoked all the same
     return frozenset(revoked)
-
-
-def _at_least_two(reader: Der, entry: Element) -> list[Element]:
-    parts = reader.inside(entry)
-    if len(parts) not in (2, 3):
-        raise reader.error(entry, f"wanted 2 or 3 elements in it, got {len(parts)}")
-    return parts
 
 
 def _bounded(data: bytes, most: int, what: str) -> None:

@@ -34,6 +34,11 @@ SPL_OIDS: dict[int, dict[str, int]] = {
 }
 HWID_BYTES = {0: 64, 1: 8}
 
+# DER has one spelling for each of the 256 values of a security version.
+_SPELLINGS = {
+    (b"\x02\x01" if svn < 0x80 else b"\x02\x02\x00") + bytes([svn]): svn for svn in range(256)
+}
+
 _CSP_ID_MAX_CHARACTERS = 256
 _NAME = re.compile(r"([A-Z][a-z]+)(-[A-Z][0-9])?", re.ASCII)
 
@@ -138,11 +143,11 @@ def parse_vek(der: bytes) -> Vek:
 def _spl(values: dict[str, bytes], oid: str) -> int:
     if oid not in values:
         raise FormatError(_WHAT, None, f"extension {oid} is missing")
-    reader = Der(f"{_WHAT}, extension {oid}", values[oid])
-    number = reader.integer(reader.whole())
-    if number > 0xFF:
-        raise FormatError(reader.what, None, f"wanted at most 255, got {number}")
-    return number
+    if values[oid] not in _SPELLINGS:
+        what = f"{_WHAT}, extension {oid}"
+        got = values[oid][:8].hex()
+        raise FormatError(what, None, f"wanted an INTEGER from 0 to 255 in DER, got {got}")
+    return _SPELLINGS[values[oid]]
 
 
 def _hwid(value: bytes, size: int) -> bytes:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from attest.snp.certificate import KeyKind, Vek
 from attest.snp.policy import (
@@ -21,7 +22,7 @@ from attest.snp.tcb import Tcb
 KEY_NAMES = {0: KeyKind.VCEK, 1: KeyKind.VLEK}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Claims:
     """What rules look at: the report, the key's certificate, and the line of the root."""
 
@@ -29,27 +30,27 @@ class Claims:
     vek: Vek
     line: ProductLine
 
-    @property
+    @cached_property
     def reported(self) -> Tcb:
         """The TCB that the VEK is derived from."""
         return Tcb(self.line, self.report.reported_tcb)
 
-    @property
+    @cached_property
     def committed(self) -> Tcb:
         """The TCB below which the host cannot go back."""
         return Tcb(self.line, self.report.committed_tcb)
 
-    @property
+    @cached_property
     def current(self) -> Tcb:
         """The TCB that runs."""
         return Tcb(self.line, self.report.current_tcb)
 
-    @property
+    @cached_property
     def launch(self) -> Tcb:
         """The TCB at launch."""
         return Tcb(self.line, self.report.launch_tcb)
 
-    @property
+    @cached_property
     def tcbs(self) -> tuple[Tcb, ...]:
         """All four."""
         return self.reported, self.committed, self.current, self.launch
@@ -95,7 +96,7 @@ class Claims:
         """What the guest's policy requires."""
         return frozenset(r for r, bit in REQUIREMENT_BITS.items() if self.policy_bit(bit))
 
-    @property
+    @cached_property
     def platform(self) -> frozenset[PlatformBit]:
         """What the platform says it has."""
         info = self.report.platform_info

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated
 
 from attest.scalars import Hex, Text, Whole
@@ -19,6 +20,8 @@ from attest.snp.product import ProductLine
 from attest.snp.tcb import Tcb, tcb
 
 Byte = Annotated[int, Whole(0, 255)]
+
+FLOORS_REMEMBERED = 64
 
 
 class Permission(StrEnum):
@@ -78,14 +81,19 @@ class TcbFloor:
         Raises:
             ValueError: it names a component that the line lacks.
         """
-        return tcb(
-            line,
-            fmc=self.fmc,
-            boot_loader=self.boot_loader,
-            tee=self.tee,
-            snp=self.snp,
-            microcode=self.microcode,
-        )
+        return _floor(line, self)
+
+
+@lru_cache(maxsize=FLOORS_REMEMBERED)
+def _floor(line: ProductLine, floor: TcbFloor) -> Tcb:
+    return tcb(
+        line,
+        fmc=floor.fmc,
+        boot_loader=floor.boot_loader,
+        tee=floor.tee,
+        snp=floor.snp,
+        microcode=floor.microcode,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ make up for an older firmware. Which byte is which component depends on the prod
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import ge
 
 from attest.snp.product import PRODUCTS, Component, ProductLine
 
@@ -37,7 +38,7 @@ class Tcb:
         """Whether every component is at least the other's. For one and the same line only."""
         if self.line is not other.line:
             raise ValueError(f"a {self.line} TCB does not compare with a {other.line} one")
-        return all(mine >= theirs for mine, theirs in zip(self.raw, other.raw, strict=True))
+        return all(map(ge, self.raw, other.raw))
 
     @property
     def text(self) -> str:

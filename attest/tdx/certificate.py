@@ -54,7 +54,7 @@ _INTEL_NAME = bytes.fromhex(
 )
 
 _PEM = re.compile(
-    rb"-----BEGIN CERTIFICATE-----\r?\n((?:[A-Za-z0-9+/=]+\r?\n)+)-----END CERTIFICATE-----\r?\n?"
+    rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END CERTIFICATE-----\r?\n?"
 )
 
 
@@ -175,7 +175,10 @@ def parse_pem(data: bytes, what: str) -> list[bytes]:
         match = _PEM.match(data, at)
         if match is None:
             raise FormatError(what, at, "wanted a certificate in PEM")
-        text = match[1].replace(b"\r\n", b"").replace(b"\n", b"")
+        lines = match[1].replace(b"\r\n", b"\n")
+        if lines.startswith(b"\n") or b"\n\n" in lines:
+            raise FormatError(what, at, "an empty line in it")
+        text = lines.replace(b"\n", b"")
         try:
             der = binascii.a2b_base64(text, strict_mode=True)
         except binascii.Error as error:
@@ -196,11 +199,10 @@ def _named(holder: Holder, names: frozenset[bytes], what: str) -> Holder:
 def _values(reader: Der, pairs: Element, tags: dict[str, int]) -> dict[str, Element]:
     """Pairs of OID and value, each OID at most once."""
     found: dict[str, Element] = {}
-    for pair in reader.inside(pairs):
-        name, value = reader.fields(pair, 2)
+    for name, value in reader.rows(pairs, 2, 2):
         oid = reader.oid(name)
         if oid not in tags or oid in found:
-            raise reader.error(pair, f"{oid} is unknown or stands twice")
+            raise reader.error(name, f"{oid} is unknown or stands twice")
         size = len(reader.value(value, tags[oid]))
         if size != _SIZES.get(oid, size):
             raise reader.error(value, f"{oid} has {size} bytes")

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from attest.findings import Finding, Outcome, Reason, Refused, Rule, Stage, apply, conclude
 from attest.tdx.certificate import PckChain
@@ -21,7 +22,7 @@ from attest.tdx.tcb_info import Issue
 from attest.x509 import Certificate, Crl, common_name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parts:
     """A chain and collateral, and the root of the verifier's that they must lead to."""
 
@@ -29,13 +30,13 @@ class Parts:
     chain: PckChain
     collateral: Collateral
 
-    @property
+    @cached_property
     def signers(self) -> tuple[Holder, ...]:
         """Who signed TCB information and QE identity; most often one and the same."""
         documents = (self.collateral.signed_tcb_info, self.collateral.signed_qe_identity)
         return tuple({d.signer.certificate.der: d.signer for d in documents}.values())
 
-    @property
+    @cached_property
     def certificates(self) -> dict[str, Certificate]:
         """Every certificate that is relied on, by what it is called here."""
         collateral = self.collateral
@@ -48,12 +49,12 @@ class Parts:
             "root": self.root.certificate,
         }
 
-    @property
+    @cached_property
     def crls(self) -> dict[str, Crl]:
         """Both revocation lists."""
         return {"root CRL": self.collateral.root_crl, "PCK CRL": self.collateral.pck_crl}
 
-    @property
+    @cached_property
     def issues(self) -> dict[str, Issue]:
         """When TCB information and QE identity were issued and end."""
         return {
@@ -61,7 +62,7 @@ class Parts:
             "QE identity": self.collateral.qe_identity.issue,
         }
 
-    @property
+    @cached_property
     def revoked(self) -> list[str]:
         """The certificates that one of the lists revokes."""
         lists = self.crls

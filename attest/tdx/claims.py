@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from operator import and_
 
 from attest.tdx.certificate import Pck
 from attest.tdx.policy import TD_ATTRIBUTE_BITS, TdAttribute
@@ -14,7 +16,7 @@ from attest.tdx.tcb_info import Module, QeIdentity, TcbInfo
 _KNOWN_ATTRIBUTES = sum(1 << bit for bit in TD_ATTRIBUTE_BITS.values()) | 0xFF
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Claims:
     """What rules look at: quote, PCK, Intel's documents, and what they come to together."""
 
@@ -47,12 +49,12 @@ class Claims:
             svns.append(self.body.tee_tcb_svn2)
         return " then ".join(f"version {svn[1]} SVN {svn[0]}" for svn in svns)
 
-    @property
+    @cached_property
     def attributes(self) -> int:
         """TDATTRIBUTES."""
         return int.from_bytes(self.body.td_attributes, "little")
 
-    @property
+    @cached_property
     def named_attributes(self) -> frozenset[TdAttribute]:
         """The attributes that have a name here."""
         return frozenset(a for a, bit in TD_ATTRIBUTE_BITS.items() if self.attributes >> bit & 1)
@@ -106,4 +108,4 @@ class Claims:
 
 def masked(value: bytes, mask: bytes) -> bytes:
     """The bits of ``value`` that ``mask`` has; both of one length."""
-    return bytes(v & m for v, m in zip(value, mask, strict=True))
+    return bytes(map(and_, value, mask))

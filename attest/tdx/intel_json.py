@@ -94,6 +94,16 @@ class Members:
         """An object."""
         return Members(f"{self.what}.{name}", self._typed(name, dict))
 
+    def wholes(self, name: str, member: str, most: int) -> list[int]:
+        """The integer from 0 to ``most`` that each object of a list has under one name."""
+        numbers: list[int] = []
+        for item in self.items(name):
+            number = item.get(member) if type(item) is dict else None
+            if type(number) is not int or not 0 <= number <= most:
+                raise self.error(name, f"wanted objects with {member} from 0 to {most}")
+            numbers.append(number)
+        return numbers
+
     def each(self, name: str) -> Iterator[Members]:
         """The objects of a list; none when the list is missing."""
         for index, item in enumerate(self.items(name)):
@@ -137,7 +147,9 @@ def read_json(data: bytes, what: str, most: int) -> Members:
 
 def _shape(data: bytes) -> bytes:
     """What is left of the brackets outside strings once `DEPTH_MAX` levels have been closed."""
-    text = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # escaped: not the end of a string
+    if b"\\\\" in data:
+        data = data.replace(b"\\\\", b"..")
+    text = data.replace(b'\\"', b"..")  # escaped: not the end of a string
     shape = b"".join(text.split(b'"')[::2]).translate(_BRACKETS, _NOT_BRACKETS)
     for _ in range(DEPTH_MAX):
         shape = shape.replace(b"()", b"")

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from operator import ge
 
 from attest.tdx.certificate import Pck
 from attest.tdx.quote import QeReport, TdReport10, TdReport15
@@ -81,7 +83,7 @@ class Rated:
         return status
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Evaluation:
     """The platform with the module that the TD was launched with, and with the one running now.
 
@@ -98,7 +100,7 @@ class Evaluation:
         """What there is of the two."""
         return (self.launch,) if self.current is None else (self.launch, self.current)
 
-    @property
+    @cached_property
     def status(self) -> TcbStatus | None:
         """The rating of the whole, or None when a part has no level.
 
@@ -117,12 +119,12 @@ class Evaluation:
             return TcbStatus.RELAUNCH_ADVISED
         return TcbStatus.RELAUNCH_ADVISED_CONFIGURATION_NEEDED
 
-    @property
+    @cached_property
     def date(self) -> datetime | None:
         """The date of the oldest part's level at launch."""
         return min((rating.date for rating in self.launch.ratings), default=None)
 
-    @property
+    @cached_property
     def advisories(self) -> tuple[str, ...]:
         """The advisories that applied to any part at launch, sorted."""
         found = {name for rating in self.launch.ratings for name in rating.advisories}
@@ -166,7 +168,7 @@ def _certified(pck: Pck, level: PlatformLevel) -> bool:
 
 
 def _covers(svns: bytes, floor: bytes) -> bool:
-    return all(svn >= least for svn, least in zip(svns, floor, strict=True))
+    return all(map(ge, svns, floor))
 
 
 def _part_level(levels: Iterable[PartLevel], isvsvn: int) -> PartLevel | None:

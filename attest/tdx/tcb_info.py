@@ -243,7 +243,7 @@ def _once(found: dict[K, L], key: K, made: L, level: Members) -> None:
 
 
 def _svns(tcb: Members, name: str) -> bytes:
-    svns = [component.whole("svn", 0xFF) for component in tcb.each(name)]
+    svns = tcb.wholes(name, "svn", 0xFF)
     if len(svns) != SVN_COMPONENTS:
         raise tcb.error(name, f"wanted {SVN_COMPONENTS} components, got {len(svns)}")
     return bytes(svns)

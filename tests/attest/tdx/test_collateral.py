@@ -158,7 +158,7 @@ COMPONENTS = [{"svn": 0}] * 16
                 "tcbLevels",
                 tcb=platform_tcb(b"", b"", 0) | {"sgxtcbcomponents": [{"svn": 256}] * 16},
             ),
-            "wanted 0 to 255",
+            "svn from 0 to 255",
         ),
         (changed("tdxModuleIdentities", id="TDX_00"), "wanted TDX_01"),
         (changed("tdxModuleIdentities", id="TDX_1"), "wanted TDX_01"),
