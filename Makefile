@@ -20,7 +20,7 @@ QUICK  := not slow and not interop and not sweep and not hardware
 .PHONY: help
 help: ## Print these targets
 	@awk -F ':[^#]*## ' '/^[a-z ]+:.*## / {n = split($$1, name, " "); \
-	  for (i = 1; i <= n; i++) printf "  make %-9s %s\n", name[i], $$2}' $(MAKEFILE_LIST)
+	  for (i = 1; i <= n; i++) printf "  make %-12s %s\n", name[i], $$2}' $(MAKEFILE_LIST)
 
 # --- Set up ------------------------------------------------------------------------------------
 .PHONY: dev model
@@ -75,7 +75,7 @@ bench: dev model ## Measure what the room costs beside inference; raw JSON in be
 	@$(PY) -m bench $(BENCH_ARGS)
 
 # --- Check -----------------------------------------------------------------------------------------
-.PHONY: test check lint types imports cover explore fuzz sweep interop fmt lock
+.PHONY: test check lint types imports cover explore fuzz sweep mutate interop differential fmt lock
 test: dev model ## Run the quick tests (T=tests/wire for one room)
 	@$(PY) -m pytest -m "$(QUICK)" $(T)
 
@@ -101,12 +101,18 @@ explore: dev ## Run the property tests with 5000 new cases each (T=tests/wire fo
 fuzz: dev ## Fuzz every parser with atheris (SECONDS=60 for each, TARGET=tdx-quote for one)
 	@$(PY) -m tests.fuzz --seconds $(or $(SECONDS),60) $(TARGET)
 
-sweep: dev ## Change every single bit of real TDX evidence; about 17 minutes
-	@$(PY) -m pytest -m sweep $(T)
+sweep: dev ## Change every single bit of real evidence, and look for one that goes unnoticed
+	@$(PY) -m pytest -m "slow or sweep" tests/attest/test_sweep.py tests/attest/*/test_sweep.py
+
+mutate: dev ## Let each rule of attest hold always, and look for the test that notices
+	@$(PY) -m tests.mutation
 
 interop: dev ## Run the tests against peers in JavaScript (needs node and npm)
 	@cd tests/interop && npm ci --ignore-scripts --no-audit --no-fund
 	@$(PY) -m pytest -m interop $(T)
+
+differential: dev ## Ask five other verifiers about the same evidence (needs go and cargo)
+	@$(PY) -m tests.differential $(DIFFERENTIAL_ARGS)
 
 fmt: dev ## Format and mend what ruff can
 	@$(PY) -m ruff check --fix .
