@@ -2,7 +2,8 @@
 """The CPU models of QEMU that can run an SNP guest, by the signature that reset leaves in EDX.
 
 The signature is CPUID Fn0000_0001_EAX (AMD 25481). Models with the same signature have the same
-launch digest. Source of the table: QEMU, target/i386/cpu.c, builtin_x86_defs.
+launch digest: a version of a model changes its features, which are not measured. Source of the
+table: QEMU, target/i386/cpu.c, builtin_x86_defs.
 """
 
 from __future__ import annotations
@@ -36,17 +37,23 @@ CPU_TYPES: dict[str, int] = {
     "EPYC-v2": _NAPLES,
     "EPYC-v3": _NAPLES,
     "EPYC-v4": _NAPLES,
+    "EPYC-v5": _NAPLES,
     "EPYC-IBPB": _NAPLES,
     "EPYC-Rome": _ROME,
     "EPYC-Rome-v1": _ROME,
     "EPYC-Rome-v2": _ROME,
     "EPYC-Rome-v3": _ROME,
+    "EPYC-Rome-v4": _ROME,
+    "EPYC-Rome-v5": _ROME,
     "EPYC-Milan": _MILAN,
     "EPYC-Milan-v1": _MILAN,
     "EPYC-Milan-v2": _MILAN,
+    "EPYC-Milan-v3": _MILAN,
     "EPYC-Genoa": _GENOA,
     "EPYC-Genoa-v1": _GENOA,
+    "EPYC-Genoa-v2": _GENOA,
     "EPYC-Turin": _TURIN,
+    "EPYC-Turin-v1": _TURIN,
 }
 
 
