@@ -43,6 +43,11 @@ from sealroom.measurement import (
 
 INITRD_MAX_BYTES = 1024 * 1024 * 1024
 
+NOT_FORESEEN = (
+    "rtmr0 is not foreseen: it depends on the guest's memory, vCPUs and devices, on QEMU's ACPI "
+    "tables and on the firmware's variables. Take it from a guest of the same shape."
+)
+
 # A difference is what a policy that pins the measurement would refuse.
 EXIT_DIFFERENT = STAGE_EXIT_CODES[Stage.RULES]
 
@@ -70,7 +75,9 @@ def add_measure(command: argparse.ArgumentParser) -> None:
     )
     snp.set_defaults(run=partial(_measure, plan=_plan_snp))
 
-    tdx = platforms.add_parser("tdx", allow_abbrev=False, help="TDX registers MRTD, RTMR1, RTMR2")
+    tdx = platforms.add_parser(
+        "tdx", allow_abbrev=False, help="TDX registers, but for RTMR0", description=NOT_FORESEEN
+    )
     _add_artefacts(tdx, kernel_required=True)
     tdx.add_argument(
         "--page-order",
@@ -131,6 +138,8 @@ def _measure(args: argparse.Namespace, plan: Callable[[argparse.Namespace], Laun
         return EXIT_OK
     for name, value in values(launch).items():
         print(f"{name}  {value.hex()}")
+    if not isinstance(launch, SnpLaunch):
+        print(NOT_FORESEEN)
     print("made of:")
     for line in _input_lines(launch):
         print(printable(line))
