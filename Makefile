@@ -114,9 +114,6 @@ interop: dev ## Run the tests against peers in JavaScript (needs node and npm)
 differential: dev ## Ask five other verifiers about the same evidence (needs go and cargo)
 	@$(PY) -m tests.differential $(DIFFERENTIAL_ARGS)
 
-differential: dev ## Ask five other verifiers about the same evidence (needs go and cargo)
-	@$(PY) -m tests.differential $(DIFFERENTIAL_ARGS)
-
 fmt: dev ## Format and mend what ruff can
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
