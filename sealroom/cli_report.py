@@ -69,6 +69,8 @@ def guest_json(guest: VerifiedGuest) -> Json:
         "platform": guest.platform,
         "product_line": guest.product_line,
         "tcb": guest.tcb,
+        "tcb_status": guest.tcb_status,
+        "advisories": list(guest.advisories),
         "measurement": guest.measurement.hex(),
         "epoch": guest.statement.epoch,
         "targets": [target(config) for config in guest.key_configs],
@@ -84,6 +86,9 @@ def guest_lines(guest: VerifiedGuest) -> Iterator[str]:
     statement = guest.statement
     yield f"product      {statement.product} ({statement.variant})"
     yield f"platform     {guest.platform} on {guest.product_line}"
+    yield f"tcb          {guest.tcb}"
+    if guest.advisories:
+        yield f"advisories   {', '.join(guest.advisories)}"
     yield f"measurement  {guest.measurement.hex()}"
     yield f"keys         {', '.join(target(config) for config in guest.key_configs)}"
     yield f"epoch        {statement.epoch}, good until {_time(guest.expires)}"
