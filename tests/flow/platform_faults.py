@@ -31,9 +31,16 @@ from sealroom import Trust
 PROMPTS = prompts_digest()
 MODEL = hashlib.sha256(b"no model is needed here").digest()
 PLAN = GuestPlan()
-CONFIG = write_config(PLAN, MODEL)
-TRUST = Trust.parse(write_trust(PLAN, relay="http://127.0.0.1:9", model=MODEL, config=CONFIG))
 PATIENCE_S = 60.0
+
+
+def trust_of(plan: GuestPlan) -> Trust:
+    """What a device must be told to trust the guest of this plan."""
+    config = write_config(plan, MODEL)
+    return Trust.parse(write_trust(plan, relay="http://127.0.0.1:9", model=MODEL, config=config))
+
+
+TRUST = trust_of(PLAN)
 
 
 @dataclass
@@ -67,13 +74,15 @@ class Keyholder:
 
 
 @contextmanager
-def keyholder(folder: Path, faults: Mapping[StrEnum, int | str]) -> Iterator[Keyholder]:
-    """Run `lab.keyholder` on a platform with `faults`."""
-    read = parse_config(CONFIG)
+def keyholder(
+    folder: Path, faults: Mapping[StrEnum, int | str], plan: GuestPlan = PLAN
+) -> Iterator[Keyholder]:
+    """Run `lab.keyholder` as planned, on a platform with `faults`."""
+    read = parse_config(write_config(plan, MODEL))
     identity = Identity(
         variant=read.variant, model=MODEL, prompts=PROMPTS, configuration=read.digest
     )
-    mock = json.dumps({**PLAN.mock(), "faults": faults})
+    mock = json.dumps({**plan.mock(), "faults": faults})
     log = folder / f"{'-'.join(faults)}-{'-'.join(map(str, faults.values()))}.log"
     init_end, door_end = pair()
     gate_end, link_end = pair()
