@@ -115,10 +115,11 @@ FLOORS: tuple[Floor, ...] = (
         line=ProductLine.MILAN,
         advisory="AMD-SB-3030",
         cve="CVE-2025-61971",
-        name="MMIO routing not locked",
+        name="BreakFAST",
         svns={Component.SNP: 0x1D},
         mitigation=4,
         source=f"{_SENTINEL}; {_REGISTRY}",
+        remark="CVE-2025-61972 belongs to it",
     ),
     Floor(
         line=ProductLine.MILAN,
