@@ -101,8 +101,6 @@ def parse_hcl(data: bytes) -> HclReport:
     """
     if len(data) > HCL_MAX_BYTES:
         raise FormatError(_WHAT, HCL_MAX_BYTES, f"wanted at most {HCL_MAX_BYTES} bytes")
-    if len(data) < CLAIMS_AT:
-        raise FormatError(_WHAT, len(data), f"wanted {CLAIMS_AT} bytes or more, got {len(data)}")
     header = decode(HclHeader, data[:CLAIMS_AT])
     _wanted(0x000, "magic", header.magic, (MAGIC,))
     _wanted(0x004, "version", header.version, (1, 2))

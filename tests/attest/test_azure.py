@@ -206,6 +206,12 @@ def test_another_length_is_refused(data: bytes) -> None:
         parse_hcl(data)
 
 
+@pytest.mark.parametrize("data", [wrap(bytes(1184), b""), wrap(bytes(1184), CLAIMS, more=0)[:-1]])
+def test_claims_that_are_not_there_are_refused(data: bytes) -> None:
+    with pytest.raises(FormatError, match="bytes of claims are not there"):
+        parse_hcl(data)
+
+
 @given(st.binary(max_size=3000), st.integers(0, CLAIMS_AT + 40))
 def test_any_bytes_give_a_report_or_the_packages_error(noise: bytes, at: int) -> None:
     try:

@@ -8,6 +8,8 @@ Five kinds of change, each found in the syntax tree and none written to a file:
 - ``handler``: an ``except`` that ends in a refusal lets everything pass;
 - ``part``: one side of an ``and`` or ``or`` is left out;
 - ``border``: one ``<`` becomes ``<=``, or the reverse; ``>`` likewise.
+
+What a rule says to people when it does not hold decides nothing, and is left as it is.
 """
 
 from __future__ import annotations
@@ -69,8 +71,12 @@ def mutate(source: str, number: int) -> ast.Module:
 
 
 def _sites(tree: ast.Module) -> Iterator[Site]:
-    for node in ast.walk(tree):
+    texts: set[ast.AST] = set()
+    for node in ast.walk(tree):  # a parent comes before its children
+        if node in texts:
+            continue
         if isinstance(node, ast.Call) and _name(node.func) == "Rule" and len(node.args) > PREDICATE:
+            texts.update(part for text in node.args[PREDICATE + 1 :] for part in ast.walk(text))
             yield _site(Kind.RULE, node, ast.unparse(node.args[1]), _always(node))
         elif isinstance(node, ast.If):
             yield _site(Kind.CHECK, node, ast.unparse(node.test), _never(node))
