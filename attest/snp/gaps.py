@@ -54,7 +54,7 @@ RULES: tuple[GapRule[SnpPolicy], ...] = (
         "snp.guest_requires",
         lambda p: Requirement.CIPHERTEXT_HIDING not in p.guest_requires,
         "the host may read the guest's memory as ciphertext and watch it change: CipherLeaks",
-        ("CVE-2020-12966", "AMD-SB-1013", "AMD-SB-3021"),
+        ("CVE-2020-12966", "AMD-SB-1013", "CVE-2021-46744", "AMD-SB-1033", "AMD-SB-3021"),
     ),
     GapRule(
         "page-swap",
