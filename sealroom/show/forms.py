@@ -13,7 +13,7 @@ from attest.snp.certtable import ARK_GUID, ASK_GUID, VCEK_GUID, VLEK_GUID
 from attest.snp.report import ReportV2
 from attest.tdx.td_report import REPORT_TYPE_TDX, TdReport
 from attest.x509 import parse_certificate
-from sealroom.hexadecimal import is_hex, read_hex
+from sealroom.hexadecimal import read_hex
 from sealroom.pcs import QE_IDENTITY, TCB_INFO
 from sealroom.pem import CERTIFICATE, CRL, is_pem, read_pem
 from sealroom.show.azure import explain_hcl
@@ -59,14 +59,17 @@ def explain(data: bytes) -> list[Section]:
     Raises:
         FormatError: it looks like none, or is malformed.
     """
-    if is_hex(data):
-        data = read_hex(data)
-    for form in FORMS:
-        if form.looks(data):
-            return form.explain(data)
+    data = read_hex(data)
+    if (form := form_of(data)) is not None:
+        return form.explain(data)
     known = ", ".join(dict.fromkeys(form.name for form in FORMS))
     came = f"{len(data)} bytes from {data[:_SHOWN_BYTES].hex()} on" if data else "nothing"
     raise FormatError("file", None, f"wanted one of {known}; got {came}")
+
+
+def form_of(data: bytes) -> Form | None:
+    """The form that the bytes have by their look, if it is a known one."""
+    return next((form for form in FORMS if form.looks(data)), None)
 
 
 def _names_format(name: str) -> Callable[[bytes], bool]:
