@@ -98,6 +98,7 @@ class PckValues:
     pce_svn: int = 13
     pce_id: bytes = bytes(2)
     fmspc: bytes = bytes.fromhex("90c06f000000")
+    sgx_type: int = 1  # scalable; 0 is standard
     ppid: bytes = b"\xaa" * 16
     instance: bytes | None = b"\xbb" * 16
     configuration: tuple[bool, bool, bool] = (True, True, True)  # dynamic, cached keys, SMT
@@ -113,7 +114,7 @@ class PckValues:
             pair(f"{_SGX}.2", sequence(*tcb)),
             pair(f"{_SGX}.3", element(OCTET_STRING, self.pce_id)),
             pair(f"{_SGX}.4", element(OCTET_STRING, self.fmspc)),
-            pair(f"{_SGX}.5", element(_ENUMERATED, b"\x01")),
+            pair(f"{_SGX}.5", element(_ENUMERATED, bytes([self.sgx_type]))),
         ]
         if self.instance is not None:
             flags = (
@@ -206,7 +207,8 @@ def pck_certificate(
 
 def crl(signer: Signer, *, revoked: tuple[int, ...] = (), life: Life = LIST_LIFE) -> bytes:
     """A revocation list, DER."""
-    entries = sequence(*(sequence(integer(s), utc_time(life[0])) for s in revoked))
+    reason = sequence(extension("2.5.29.21", element(_ENUMERATED, b"\x01")))  # keyCompromise
+    entries = sequence(*(sequence(integer(s), utc_time(life[0]), reason) for s in revoked))
     extensions = sequence(
         extension("2.5.29.20", integer(1)),
         extension("2.5.29.35", b"\x30\x16\x80\x14" + _key_identifier(signer)),

@@ -34,6 +34,11 @@ from lab.mocktsm.der import bits, element, extension, ia5, integer, oid, sequenc
 from lab.mocktsm.keys import EXPONENT, RsaKey
 
 AUTHORITY_LIFE = datetime(2020, 1, 1, tzinfo=UTC), datetime(2045, 1, 1, tzinfo=UTC)
+ASK_SERIALS = {  # Genoa's first one is revoked
+    ProductLine.MILAN: 0x10001,
+    ProductLine.GENOA: 0x20002,
+    ProductLine.TURIN: 0x30001,
+}
 VCEK_LIFE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2033, 1, 1, tzinfo=UTC)
 VLEK_LIFE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
 
@@ -105,7 +110,7 @@ def authority_certificates(line: ProductLine) -> tuple[bytes, bytes, bytes]:
     constraints = extension(_BASIC_CONSTRAINTS, bytes.fromhex("30030101ff"), critical=True)
     extensions = (usage, identifier, constraints, revocation)
     certificates = [_certificate(root, number, root.name, _spki(root.key), extensions)]
-    for serial, authority in ((number + 1, ask), (number + 0x101, asvk)):
+    for serial, authority in ((ASK_SERIALS[line], ask), (number + 0x101, asvk)):
         parts = (
             extension(_SUBJECT_KEY_IDENTIFIER, b"\x04\x14" + _key_identifier(authority.key)),
             extension(_AUTHORITY_KEY_IDENTIFIER, b"\x30\x16\x80\x14" + _key_identifier(root.key)),
@@ -187,11 +192,13 @@ def crl(
     *,
     revoked: tuple[int, ...] = (),
     life: tuple[datetime, datetime] = VCEK_LIFE,
+    since: datetime | None = None,
+    number: int = 1,
     signer: Signer | None = None,
 ) -> bytes:
-    """The ARK's revocation list, DER."""
+    """The ARK's revocation list, DER; what is in it is revoked ``since`` then."""
     root = ark(line)
-    entries = sequence(*(sequence(integer(s), utc_time(life[0])) for s in revoked))
+    entries = sequence(*(sequence(integer(s), utc_time(since or life[0])) for s in revoked))
     identifier = b"\x30\x16\x80\x14" + _key_identifier(root.key)
     tbs = sequence(
         integer(1),
@@ -203,7 +210,7 @@ def crl(
             explicit(0),
             sequence(
                 extension(_AUTHORITY_KEY_IDENTIFIER, identifier),
-                extension(_CRL_NUMBER, integer(1)),
+                extension(_CRL_NUMBER, integer(number)),
             ),
         ),
     )

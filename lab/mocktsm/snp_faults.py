@@ -20,7 +20,7 @@ from attest.snp.certificate import KeyKind
 from attest.snp.product import ProductLine
 from attest.snp.report import VMPL_HOST
 from attest.snp.tcb import Tcb, tcb
-from lab.mocktsm.pki import Signer, ark, crl, issuer
+from lab.mocktsm.pki import ASK_SERIALS, Signer, ark, crl, issuer
 from lab.mocktsm.snp import CPUIDS, FIRMWARE, POLICY, MockSnp
 
 Life = tuple[datetime, datetime]
@@ -183,10 +183,6 @@ def _impostor(line: ProductLine) -> Signer:
     return Signer(ark(line).name, issuer(line, KeyKind.VCEK).key)
 
 
-def _ask_serial(line: ProductLine) -> int:
-    return 0x10000 * (1 + list(ProductLine).index(line)) + 1
-
-
 SNP_FAULTS: dict[SnpFault, SnpSpoil] = {
     SnpFault.RESERVED_BYTE: _spoil(
         "S1", Reason.MALFORMED_REPORT, report_after=lambda data: flip(data, MALFORMED_AT)
@@ -228,7 +224,7 @@ SNP_FAULTS: dict[SnpFault, SnpSpoil] = {
     SnpFault.ISSUER_REVOKED: _spoil(
         "S7",
         Reason.REVOKED,
-        crl=lambda line, life: crl(line, life=life, revoked=(_ask_serial(line),)),
+        crl=lambda line, life: crl(line, life=life, revoked=(ASK_SERIALS[line],)),
     ),
     SnpFault.FORGED_REPORT: _spoil(
         "S8", Reason.REPORT_SIGNATURE, report_after=lambda data: flip(data, MEASUREMENT_AT)

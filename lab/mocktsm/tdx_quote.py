@@ -70,6 +70,7 @@ class QuoteParts:
         auth_data: what is hashed with it.
         pck: who signs the quoting enclave's report.
         chain: PEM.
+        chain_end: what follows it.
         after: what follows the quote.
         change_signed: applied to header and body after they were signed.
     """
@@ -84,6 +85,7 @@ class QuoteParts:
     auth_data: bytes = AUTH_DATA
     pck: Signer = PCK
     chain: str
+    chain_end: bytes = b"\x00"
     after: bytes = b""
     change_signed: Callable[[bytes], bytes] = lambda data: data
 
@@ -95,7 +97,7 @@ class QuoteParts:
         binding = hashlib.sha256(own + self.auth_data).digest() + bytes(32)
         qe_report = encode(QeReport, good_qe() | {"report_data": binding} | dict(self.qe))
         size = len(self.auth_data).to_bytes(2, "little")
-        inner = certification(PCK_CHAIN_PEM, self.chain.encode() + b"\x00")
+        inner = certification(PCK_CHAIN_PEM, self.chain.encode() + self.chain_end)
         qe_signature = raw_signature(self.pck.key, qe_report)
         qe = certification(
             QE_REPORT_CERTIFICATION, qe_report + qe_signature + size + self.auth_data + inner
