@@ -159,6 +159,13 @@ def test_firmware_below_the_version_that_it_committed_to_is_refused(part: str) -
     good(report={f"current_{part}": 60}).verify()
 
 
+def test_keys_may_live_as_long_as_the_policy_says_and_no_longer() -> None:
+    life_s = STATEMENT.not_after - STATEMENT.not_before
+    good().stated(life_s=life_s).verify()
+    refusal = good().stated(life_s=life_s - 1).refusal()
+    assert [finding.reason for finding in refusal.findings] == [Reason.STATEMENT_LIFE_TOO_LONG]
+
+
 def test_a_missing_crl_is_noted() -> None:
     assert [note.notice for note in good().verify().notes] == [Notice.CRL_NOT_GIVEN]
 

@@ -55,6 +55,18 @@ def test_a_vlek_names_its_cloud(line: str) -> None:
     assert (vek.kind, vek.hwid, vek.csp_id) == (KeyKind.VLEK, None, MOCK_CSP_ID)
 
 
+@pytest.mark.parametrize("name", ["~", " ", "a" * 256])
+def test_a_clouds_name_is_any_printable_text_of_1_to_256_characters(name: str) -> None:
+    assert parse_vek(mint(kind=KeyKind.VLEK, identity=name)).csp_id == name
+
+
+@pytest.mark.parametrize("name", ["", "a" * 257, "a\x7f", "a\x1f"])
+def test_a_clouds_name_of_another_form_is_refused(name: str) -> None:
+    assert "IA5String is empty, too long or not printable" in problem(
+        mint(kind=KeyKind.VLEK, identity=name)
+    )
+
+
 @pytest.mark.parametrize("first", [0x02, 0x04])
 def test_a_chip_identity_may_look_like_der(first: int) -> None:
     hwid = bytes([first, 62]) + bytes(62)
