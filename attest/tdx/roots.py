@@ -142,7 +142,7 @@ def parse_holder(der: bytes, role: Role, what: str) -> Holder:
         raise FormatError(what, None, "its critical extensions are not those of its role")
     point = certificate.spki.removeprefix(SPKI_P256)
     try:
-        if len(point) != POINT_BYTES:
+        if len(point) != POINT_BYTES or point == certificate.spki:
             raise ValueError("not an uncompressed P-256 key")
         p256_key(point)
     except ValueError as error:

@@ -7,6 +7,8 @@ import base64
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -126,6 +128,26 @@ def test_an_unknown_critical_extension_is_refused() -> None:
     der = certificate(ROOT, TCB_SIGNER, Role.END, extra=extension("2.5.29.30", b"", critical=True))
     with pytest.raises(FormatError, match="critical extensions"):
         parse_tcb_signer(der)
+
+
+def test_a_point_is_a_key_only_where_the_algorithm_says_so() -> None:
+    """Coordinates that happen to read as a SEQUENCE of the right length are no key."""
+    for last in range(16):
+        try:
+            found = decompress(b"\x02\x30\x3e" + bytes(29) + bytes([last]))
+        except ValueError:
+            continue
+        der = certificate(ROOT, TCB_SIGNER, Role.END, spki=found)
+        with pytest.raises(FormatError, match="point on P-256"):
+            parse_holder(der, Role.END, "test")
+        return
+    raise AssertionError("no such point was found")
+
+
+def decompress(point: bytes) -> bytes:
+    """The coordinates of a compressed point on P-256."""
+    key = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
+    return key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)[1:]
 
 
 @pytest.mark.parametrize("spki", [sequence(), sequence(b"\x05\x00") * 9])
