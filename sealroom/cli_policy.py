@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from attest import FormatError, Refused, parse_evidence
-from attest.azure import HCL_MAX_BYTES, ReportType, parse_hcl
+from attest.azure import ReportType, parse_hcl
 from attest.evidence import (
     COLLATERAL_MAX_BYTES,
     EVIDENCE_MAX_BYTES,
-    REPORT_MAX_BYTES,
     SnpEndorsements,
 )
 from attest.findings import Finding, Reason, Stage, apply
@@ -25,11 +24,9 @@ from attest.policy import Policy
 from attest.roots import amd_roots
 from attest.snp.claims import Claims
 from attest.snp.product import PRODUCTS, ProductLine
-from attest.snp.report import ReportV2
 from attest.snp.rules import RULES
 from attest.snp.verify import Parsed, parse_all
 from attest.statement import Statement, parse_statement
-from attest.tdx.quote import QUOTE_MAX_BYTES
 from sealroom import cli_types, policy_drafts, raw_forms
 from sealroom.cli_files import check_new, read_input, write_new
 from sealroom.cli_report import printable
@@ -39,9 +36,13 @@ from sealroom.policy_drafts import Document
 from sealroom.policy_file import load_policy
 from sealroom.policy_text import write_policy_text
 from sealroom.raw_forms import read_binary
+from sealroom.show.forms import form_of
 from sealroom.tdx_drafts import pinned_tdx
 
 EXIT_GAPS = 1
+
+# The lines above a draft.
+Title = tuple[str, ...]
 
 STRICT_TITLE = (
     "A strict policy, to be filled in: until every list has what it needs, it is refused by name.",
@@ -57,7 +58,7 @@ UNRATED_TITLE = (
 
 # What `policy init` may be given together.
 COMBINATIONS = (
-    Combination("evidence", (), ("collateral",)),
+    Combination("evidence", (), ("cert", "collateral")),
     Combination("report", ("cert",)),
     Combination("hcl", ("cert",)),
     Combination("quote", (), ("collateral",)),
@@ -86,7 +87,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--from",
         dest="evidence",
         metavar="EVIDENCE",
-        help="pin what an evidence object or a TDX quote claims",
+        help="pin what this claims: an evidence object, or any of the next three",
     )
     action.add_argument("--report", metavar="FILE", help="pin what an SEV-SNP report claims")
     action.add_argument("--hcl", metavar="FILE", help="pin what an HCL report of Azure claims")
@@ -154,70 +155,85 @@ def _draft(args: argparse.Namespace) -> Iterator[str]:
     yield write_policy_text(document, title).rstrip()
 
 
-def _document(args: argparse.Namespace) -> tuple[Document, tuple[str, ...]]:
+def _document(args: argparse.Namespace) -> tuple[Document, Title]:
     """The draft, and the lines above it."""
-    if args.quote is not None:
-        collateral = _collateral(args)
-        return _of_quote(read_binary(args.quote, QUOTE_MAX_BYTES), collateral, None)
-    if args.evidence is not None:
-        return _of_evidence(args)
-    if args.report is not None:
-        report = read_binary(args.report, REPORT_MAX_BYTES)
-    elif args.hcl is not None:
-        report = _inside(read_binary(args.hcl, HCL_MAX_BYTES))
-    else:
+    option = next((name for name in _DRAFTS if getattr(args, name) is not None), None)
+    if option is None:
         asked = args.line or ([] if args.tdx else policy_drafts.STRICT_LINES)
         lines = [ProductLine(line) for line in asked]
         return policy_drafts.strict(lines, tdx=args.tdx), STRICT_TITLE
-    return _of_report(parse_all(report, raw_forms.read_endorsements(args, amd_roots())), None)
+    data = read_binary(getattr(args, option), EVIDENCE_MAX_BYTES)
+    if option == "evidence":
+        option = _option_of(data, args)
+    return _DRAFTS[option](data, args)
 
 
-def _of_evidence(args: argparse.Namespace) -> tuple[Document, tuple[str, ...]]:
-    data = read_binary(args.evidence, EVIDENCE_MAX_BYTES)
-    if len(data) == ReportV2.SIZE:
-        raise UsageError("--from", "--report and --cert for it", "an SEV-SNP report")
-    if data[:1] != b"{":
-        return _of_quote(data, _collateral(args), None)
-    if args.collateral is not None:
-        raise UsageError("--from", "no --collateral with an evidence object", "--collateral")
+def _option_of(data: bytes, args: argparse.Namespace) -> str:
+    """The option that would have named this form; what goes with that must go with this."""
+    form = form_of(data)
+    name = "" if form is None else form.name
+    option = raw_forms.OPTION_OF.get(name, "evidence")
+    others = argparse.Namespace(cert=args.cert, collateral=args.collateral)
+    setattr(others, option, args.evidence)
+    rows = [row for row in COMBINATIONS if row.option != "evidence"]
+    if problem := wrong_options(others, [Combination("evidence"), *rows]):
+        raise UsageError(args.evidence, f"as {name or 'no form that is known'}, {problem}")
+    return option
+
+
+def _of_object(data: bytes, _: argparse.Namespace) -> tuple[Document, Title]:
     evidence, endorsements = parse_evidence(data)
     statement = parse_statement(evidence.statement)
     if isinstance(endorsements, SnpEndorsements):
-        return _of_report(parse_all(evidence.report, endorsements), statement)
-    return _of_quote(evidence.report, endorsements.collateral, statement)
+        return _pin_snp(parse_all(evidence.report, endorsements), statement)
+    return _pin_tdx(evidence.report, endorsements.collateral, statement)
 
 
-def _of_report(parsed: Parsed, statement: Statement | None) -> tuple[Document, tuple[str, ...]]:
+def _of_report(data: bytes, args: argparse.Namespace) -> tuple[Document, Title]:
+    return _pin_snp(parse_all(data, raw_forms.read_endorsements(args, amd_roots())), None)
+
+
+def _of_hcl(data: bytes, args: argparse.Namespace) -> tuple[Document, Title]:
+    hcl = parse_hcl(data)
+    if hcl.kind is not ReportType.SNP:
+        wanted = f"{ReportType.SNP.name}, or the quote of this one with --quote"
+        finding = Finding(Reason.UNSUPPORTED_PLATFORM, wanted, hcl.kind.name)
+        raise Refused(Stage.FORMAT, [finding])
+    return _of_report(hcl.report, args)
+
+
+def _of_quote(data: bytes, args: argparse.Namespace) -> tuple[Document, Title]:
+    name = args.collateral
+    return _pin_tdx(data, None if name is None else read_input(name, COLLATERAL_MAX_BYTES), None)
+
+
+# How each option's file becomes a draft.
+_DRAFTS: dict[str, Callable[[bytes, argparse.Namespace], tuple[Document, Title]]] = {
+    "evidence": _of_object,
+    "report": _of_report,
+    "hcl": _of_hcl,
+    "quote": _of_quote,
+}
+
+
+def _pin_snp(parsed: Parsed, statement: Statement | None) -> tuple[Document, Title]:
     claims = Claims(parsed.report, parsed.vek, _line(parsed))
     snp = policy_drafts.pinned_snp(claims)
     document = policy_drafts.pinned(snp, None, statement)
     return document, _title(apply(RULES, snp, claims).findings)
 
 
-def _of_quote(
+def _pin_tdx(
     quote: bytes, collateral: bytes | None, statement: Statement | None
-) -> tuple[Document, tuple[str, ...]]:
+) -> tuple[Document, Title]:
     tdx, against = pinned_tdx(quote, collateral)
     title = _title(against) + (UNRATED_TITLE if collateral is None else ())
     return policy_drafts.pinned(None, tdx, statement), title
 
 
-def _title(against: tuple[Finding, ...]) -> tuple[str, ...]:
+def _title(against: tuple[Finding, ...]) -> Title:
     refused = (f"Refused whatever the policy says: {f.reason}: {f.got}" for f in against)
     return (*PINNED_TITLE, *refused)
-
-
-def _collateral(args: argparse.Namespace) -> bytes | None:
-    return None if args.collateral is None else read_input(args.collateral, COLLATERAL_MAX_BYTES)
-
-
-def _inside(data: bytes) -> bytes:
-    hcl = parse_hcl(data)
-    if hcl.kind is not ReportType.SNP:
-        wanted = f"{ReportType.SNP.name}, or the quote of this one with --quote"
-        finding = Finding(Reason.UNSUPPORTED_PLATFORM, wanted, hcl.kind.name)
-        raise Refused(Stage.FORMAT, [finding])
-    return hcl.report
 
 
 def _line(parsed: Parsed) -> ProductLine:

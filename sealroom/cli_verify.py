@@ -29,16 +29,13 @@ from sealroom.cli_report import (
     report_json,
     report_lines,
 )
-from sealroom.combinations import wrong_options
+from sealroom.combinations import spell, wrong_options
 from sealroom.errors import EXIT_OK, NotTrusted, TrustFileError, UsageError
 from sealroom.hexadecimal import read_hex
 from sealroom.policy_file import POLICY_FORMAT, ReportPolicy, digest, load_policy, load_roots
 from sealroom.room import wall_clock
 from sealroom.show.forms import form_of
 from sealroom.trust import Trust
-
-# Raw forms that may stand where an evidence object should, and the options that they go with.
-_OPTION_OF = {"SEV-SNP report": "--report", "HCL report": "--hcl", "TDX quote": "--quote"}
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -89,7 +86,7 @@ def verify(args: argparse.Namespace) -> int:
 def _trusted(args: argparse.Namespace) -> tuple[Policy | ReportPolicy, Roots]:
     if args.policy is None:
         if args.file is None and not args.trust.exists():
-            raise UsageError("verify", "--policy or --trust", f"no file {args.trust}")
+            raise UsageError(str(args.trust), "no such file; a raw form can do with --policy alone")
         trust = Trust.load(args.trust)
         return trust.policy, trust.roots if args.roots is None else load_roots(args.roots)
     policy = load_policy(args.policy)
@@ -101,9 +98,9 @@ def _verify_object(
 ) -> VerifiedGuest:
     data = read_input(args.file, EVIDENCE_MAX_BYTES)
     form = form_of(read_hex(data))
-    if form is not None and form.name in _OPTION_OF:
-        option = _OPTION_OF[form.name]
-        raise UsageError(args.file, f"an evidence object, or {option} before it", f"a {form.name}")
+    if form is not None and form.name in raw_forms.OPTION_OF:
+        option = spell(raw_forms.OPTION_OF[form.name])
+        raise UsageError(args.file, f"wanted an evidence object; {option} reads this {form.name}")
     if not isinstance(policy, Policy):
         raise TrustFileError(args.policy, f"format {POLICY_FORMAT}", policy.format)
     try:

@@ -30,13 +30,12 @@ class SealroomError(Exception):
 
 
 class UsageError(SealroomError):
-    """Options of the command line do not go with what is in a file that they name."""
+    """Options of the command line do not go with the file `where`: `problem` says which would."""
 
-    def __init__(self, what: str, wanted: str, got: str) -> None:
-        self.what = what
-        self.wanted = wanted
-        self.got = got
-        super().__init__(f"{what}: wanted {wanted}, got {got}")
+    def __init__(self, where: str, problem: str) -> None:
+        self.where = where
+        self.problem = problem
+        super().__init__(f"{where}: {problem}")
 
 
 class TrustFileError(SealroomError):

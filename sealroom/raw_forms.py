@@ -179,7 +179,7 @@ def _hcl_alone(args: argparse.Namespace, _: Criteria) -> VerifiedReport:
     """Never a report: either options are missing, or nothing vouches for what is there."""
     data = read_binary(args.hcl, HCL_MAX_BYTES)
     if parse_hcl(data).kind is ReportType.SNP:
-        raise UsageError("--hcl", "--cert with the SEV-SNP report inside", "nothing else")
+        raise UsageError(args.hcl, "an SEV-SNP report is inside, which goes with --cert")
     refuse_unsigned(data)
 
 
@@ -204,4 +204,7 @@ FORMS: tuple[Form, ...] = (
     Form(Combination("hcl"), _hcl_alone),
     Form(Combination("quote", ("collateral",)), _tdx),
 )
+# The option of each form, by the name under which `sealroom show` knows it.
+OPTION_OF = {"SEV-SNP report": "report", "HCL report": "hcl", "TDX quote": "quote"}
+
 COMBINATIONS = (Combination("file"), *(form.options for form in FORMS))

@@ -193,7 +193,7 @@ def test_a_tdx_hcl_report_alone_is_signed_by_nothing(policy: list[str], capsys: 
 def test_an_snp_hcl_report_alone_lacks_its_certificate(policy: list[str], capsys: Capture) -> None:
     options = ["--hcl", str(HCL / "milan-v3" / "hcl.bin"), *policy]
     assert main(["verify", *options]) == 1
-    assert "wanted --cert with the SEV-SNP report inside" in capsys.readouterr().err
+    assert "an SEV-SNP report is inside, which goes with --cert" in capsys.readouterr().err
 
 
 @pytest.fixture

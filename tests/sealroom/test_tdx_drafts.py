@@ -144,7 +144,7 @@ def test_an_evidence_object_has_its_own_collateral(
     (tmp_path / "evidence.json").write_bytes(evidence_object(guest))
     more = files("v4-phala")[0][2:]
     assert main(["policy", "init", "--from", str(tmp_path / "evidence.json"), *more]) == 1
-    assert "wanted no --collateral with an evidence object" in capsys.readouterr().err
+    assert "--from goes with nothing else, got --collateral" in capsys.readouterr().err
 
 
 def filled_in(document: dict[str, Any]) -> Policy:
@@ -184,7 +184,12 @@ def test_a_quote_in_hexadecimal_is_the_quote(tmp_path: Path) -> None:
 def test_a_quote_that_is_too_long_is_not_read(tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "quote").write_bytes(b"\x04\x00" + bytes(16384))
     options = ["--quote", str(tmp_path / "quote"), "--collateral", str(tmp_path / "quote")]
-    assert main(["policy", "init", *options]) == 65
+    assert main(["policy", "init", *options]) == 10
+    assert "at most 16384 bytes" in capsys.readouterr().err
+    form, at = files("v4-phala")
+    policy = str(tmp_path / "policy.yaml")
+    assert main(["policy", "init", *form, "--output", policy]) == 0
+    assert main(["verify", *options, "--policy", policy, "--at", at]) == 65
     assert "at most 16384 bytes" in capsys.readouterr().err
 
 
