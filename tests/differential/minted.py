@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evidence with another meaning, signed by mock authorities that every peer is told to believe.
 
-For SEV-SNP: every line, version and key in good order, and each change of `tests.attest.breaks`.
-For TDX: the changes of `tests.attest.tdx.breaks`, and TCB levels of every status in every part.
-What only a policy of ours refuses is good evidence here, for every policy is the widest.
+For SEV-SNP: every line, version and key in good order, and on one version of each line every fault
+that the mock knows. For TDX: both versions in good order and with every fault, and TCB levels of
+every status in every part. What only a policy of ours refuses is good evidence here, for every
+policy is the widest.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 
-from attest import Reason
 from attest.errors import FormatError
 from attest.evidence import SnpEndorsements
 from attest.snp.certificate import KeyKind
@@ -36,10 +36,14 @@ from lab.mocktsm.intel_collateral import (
     qe_identity,
     tcb_info,
 )
+from lab.mocktsm.intel_pki import LIST_LIFE
+from lab.mocktsm.pki import mock_roots
+from lab.mocktsm.snp import MockSnp
+from lab.mocktsm.snp_faults import SNP_FAULTS, snp_endorsements, snp_report
+from lab.mocktsm.tdx import MockTdx
+from lab.mocktsm.tdx_faults import TDX_FAULTS, tdx_endorsements
 from lab.mocktsm.tdx_quote import quote
-from tests.attest.breaks import BREAKS as SNP_BREAKS
 from tests.attest.case import NOW, Case, good
-from tests.attest.tdx.breaks import BREAKS as TDX_BREAKS
 from tests.attest.tdx.case import TdxCase
 from tests.differential.items import Item, Origin, SnpItem, TdxItem
 from tests.differential.renamed import ROOT, renamed_collateral, renamed_quote
@@ -48,6 +52,9 @@ GOOD = {
     ("Milan", 2, KeyKind.VCEK),
     *product(("Milan", "Genoa", "Turin"), (3, 4, 5), (KeyKind.VCEK, KeyKind.VLEK)),
 }
+FAULTY = (("Milan", 2), ("Milan", 3), ("Genoa", 4), ("Turin", 5))
+REPORT_DATA = bytes(range(64))
+SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
 OLDER = tcb(ProductLine.MILAN, boot_loader=3, snp=0x17, microcode=0xD2).raw
 NEWER = tcb(ProductLine.MILAN, boot_loader=5, snp=0x19, microcode=0xDC).raw
 
@@ -86,16 +93,31 @@ def snp_minted() -> Iterator[SnpItem]:
     yield _snp("Turin model 0x11", good(line="Turin", version=5, report={"cpuid_model": 0x11}))
     for name, changes in SNP_CHANGES.items():
         yield _snp(name, good(report=changes))
-    for reason, (_, make) in SNP_BREAKS.items():
-        case = make()
-        if isinstance(case.endorsements, SnpEndorsements) and case.roots.amd:
-            yield _snp(reason, case)
+    yield from _snp_faults()
     yield _snp("serial 1", good(vek={"serial": 1}))
     yield _snp("productName Milan-B1", good(vek={"product_name": "Milan-B1"}))
     yield _snp("productName Milan-C9", good(vek={"product_name": "Milan-C9"}))
     yield _snp(
         "the last second", replace(good(), now=NOW.replace(year=2033, month=1, day=1, hour=0))
     )
+
+
+def _snp_faults() -> Iterator[SnpItem]:
+    for line, version in FAULTY:
+        for fault, spoil in SNP_FAULTS.items():
+            if version < spoil.version:
+                continue
+            chip = MockSnp(line=line, version=version, kind=spoil.kind)
+            given = snp_endorsements(chip, fault, (NOW - DAY, NOW + DAY))
+            yield SnpItem(
+                name=f"{line} v{version}: {fault}",
+                origin=Origin.MINTED,
+                report=snp_report(chip, fault, REPORT_DATA),
+                vek=given.vek,
+                crl=given.crl,
+                now=NOW,
+                roots=mock_roots(line).amd,
+            )
 
 
 def _snp(name: str, case: Case) -> SnpItem:
@@ -118,17 +140,22 @@ def tdx_minted() -> Iterator[TdxItem]:
     for body_type in (2, 3, 4):
         yield _tdx(f"body type {body_type}", TdxCase(quote=quote(body_type=body_type)))
     yield _tdx("version 5 with body type 2", TdxCase(quote=quote(version=5)))
-    for reason, (_, make) in TDX_BREAKS.items():
-        if reason is not Reason.UNKNOWN_ISSUER:
-            yield _tdx(reason, make())
+    for version, (fault, spoil) in product((4, 5), TDX_FAULTS.items()):
+        if version >= spoil.version:
+            platform = MockTdx(version=version)
+            made = platform.quote(REPORT_DATA, spoil.quote(platform))
+            given = tdx_endorsements(platform, fault, LIST_LIFE).collateral
+            yield _tdx(f"v{version}: {fault}", TdxCase(quote=made, collateral=given))
     for name, when in (
         ("before the lists", NOW.replace(year=2026, month=5, day=19)),
         ("at nextUpdate", NOW.replace(month=6, day=19, hour=0)),
-        ("a second before nextUpdate", NOW.replace(month=6, day=19, hour=0) - timedelta(seconds=1)),
+        ("a second before nextUpdate", NOW.replace(month=6, day=19, hour=0) - SECOND),
         ("long after", NOW.replace(year=2027)),
         ("before the PCK", NOW.replace(year=2025)),
     ):
         yield _tdx(name, replace(TdxCase(), now=when))
+    ending = qe_identity(nextUpdate="2026-06-01T12:00:00Z")
+    yield _tdx("QE identity at its nextUpdate", TdxCase(collateral=collateral(qe=ending)))
     yield from _ratings()
 
 

@@ -199,7 +199,7 @@ _PASSES: tuple[tuple[str, frozenset[Reason], str, Words, Right, str], ...] = (
         "SIGNATURE_ALGO is not looked at, and reserved flags may be set.",
         words.ALGORITHM,
         OURS,
-        r"^(a reserved flag|algorithm 0)$",
+        r"^(a reserved flag|algorithm 0)$|: no-signature-algorithm$",
     ),
     (
         "version",
@@ -218,6 +218,20 @@ _PASSES: tuple[tuple[str, frozenset[Reason], str, Words, Right, str], ...] = (
         OURS,
         r"bit of (current|reported|committed|launch)_tcb$",
     ),
+)
+MASKED = tuple(
+    Explanation(
+        id=f"{peer}/masked",
+        peer=peer,
+        side=THEY,
+        text=r"MASK_CHIP_ID is enabled",
+        what="A version 2 report that hides its chip is refused, because CHIP_ID is what they tell "
+        "the product by. We take that from the certificate's issuer, and a policy decides on "
+        "hidden chips.",
+        words=words.MASKED_CHIP,
+        right=OPEN,
+    )
+    for peer in (SEV, SNPGUEST)
 )
 PASSES = tuple(
     Explanation(
@@ -253,6 +267,16 @@ SEV_ROWS = (
         right=OURS,
     ),
     Explanation(
+        id="sev/venice",
+        peer=SEV,
+        side=WE,
+        reasons=frozenset({R.UNSUPPORTED_PRODUCT}),
+        what="A report that says it comes from a Venice processor is read with Turin's TCB layout, "
+        "and passes under Turin's chain.",
+        words=words.PROCESSOR,
+        right=OURS,
+    ),
+    Explanation(
         id="sev/unsigned",
         peer=SEV,
         side=WE,
@@ -278,7 +302,7 @@ SEV_ROWS = (
         peer=SNPGUEST,
         side=WE,
         reasons=frozenset({R.MALFORMED_VEK}),
-        only=r"VEK one byte long$|malformed-vek-certificate",
+        only=r"VEK one byte long$|: malformed-vek",
         what="What follows a certificate in its file is not looked at.",
         words=words.DER,
         right=OPEN,
@@ -294,4 +318,4 @@ SEV_ROWS = (
         right=OURS,
     ),
 )
-SNP_ROWS: tuple[Explanation, ...] = (*GO_ROWS, *SEV_ROWS, *PASSES)
+SNP_ROWS: tuple[Explanation, ...] = (*GO_ROWS, *SEV_ROWS, *MASKED, *PASSES)

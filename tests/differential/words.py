@@ -50,6 +50,10 @@ CHIP_ID = Words(
 POLICY = Words(
     'Bit 17: "Reserved. Must be one." Bits above 25: "Reserved. MBZ."', f"{ABI}, §4.3, Guest Policy"
 )
+MASKED_CHIP = Words(
+    'With MaskChipId set, CHIP_ID is "set to 0h"; version 2 has no field for the processor.',
+    f"{REPORT}, CHIP_ID",
+)
 DEBUG = Words('Bit 19: "0: Debugging is disallowed. 1: Debugging is allowed."', POLICY.source)
 MIGRATION = Words(
     'Bit 18: "0: Association with a migration agent is disallowed. 1: Association with a migration '
@@ -129,6 +133,19 @@ BODY_4 = Words("Body types 2, 3 and 4 are TD reports.", f"{QUOTE}, TD Quote Body
 SERVED = Words(
     "The chain of the PCK CRL's issuer comes with the list, beside the chain in the quote.",
     "Intel PCS API v4, Get PCK CRL, SGX-PCK-CRL-Issuer-Chain",
+)
+TD_DEBUG = Words(
+    "DEBUG, bit 0: the TD's state can be read and changed by its host.",
+    "Intel TDX Module ABI, ATTRIBUTES",
+)
+MIGRATABLE = Words(
+    "MIGRATABLE, bit 29: the TD may be migrated by its host with a migration TD.",
+    "Intel TDX Module ABI, ATTRIBUTES",
+)
+RELAUNCH = Words(
+    "For body type 3 the module that runs now, TEE_TCB_SVN2, is evaluated beside the one that the "
+    "TD was launched on; where only the latter is out of date the rating is TDRelaunchAdvised.",
+    "Intel Quote Verification Library, TCB evaluation",
 )
 SEPT_VE = Words(
     "SEPT_VE_DISABLE is an attribute that a TD may have; no step of the rating looks at it.",
