@@ -87,7 +87,7 @@ def test_changes_compile(room: str) -> None:
 
 def test_a_modules_own_tests_are_asked_first() -> None:
     assert asked("attest.snp.chain")[0] == "tests/attest/snp/test_chain.py"
-    assert asked("attest.azure") == ["tests/attest/test_azure.py"]
+    assert asked("attest.azure")[0] == "tests/attest/test_azure.py"
 
 
 @pytest.mark.slow
