@@ -102,7 +102,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--output", type=Path, metavar="FILE", help="write a new file, and not to stdout"
     )
     wrong = partial(wrong_options, rows=COMBINATIONS)
-    action.set_defaults(run=init, parser=action, disagreement=wrong, json=False, crl=None)
+    action.set_defaults(run=init, parser=action, disagreement=wrong, json=False)
+    action.set_defaults(crl=None, endorsements=None)
 
     action = actions.add_parser(
         "lint", allow_abbrev=False, help="say what a policy leaves open, with what is known of it"

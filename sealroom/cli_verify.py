@@ -54,6 +54,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
     cli_types.add_cert(command)
     command.add_argument("--crl", metavar="FILE", help="AMD's revocation list, DER or PEM")
     command.add_argument("--collateral", metavar="FILE", help="the quote's QuoteCollateralV3 JSON")
+    command.add_argument(
+        "--endorsements",
+        metavar="FILE",
+        help="a bundle, as `endorsements fetch` writes it, in the place of the three before",
+    )
     command.add_argument("--policy", metavar="FILE", help="judge by this policy, pinned roots")
     command.add_argument("--roots", metavar="FILE", help="believe these roots and no others")
     command.add_argument(

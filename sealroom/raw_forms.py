@@ -21,7 +21,13 @@ from attest.azure import (
     verify_hcl,
     verify_hcl_quote,
 )
-from attest.evidence import COLLATERAL_MAX_BYTES, REPORT_MAX_BYTES
+from attest.endorsements import (
+    COLLATERAL_MAX_BYTES,
+    ENDORSEMENTS_MAX_BYTES,
+    Endorsements,
+    parse_endorsements,
+)
+from attest.evidence import REPORT_MAX_BYTES
 from attest.result import VerifiedReport
 from attest.snp.policy import SnpPolicy
 from attest.snp.verify import verify_report
@@ -106,13 +112,19 @@ def read_binary(name: str, most: int) -> bytes:
 
 
 def read_endorsements(args: argparse.Namespace, roots: Roots) -> SnpEndorsements:
-    """The one VEK certificate among those given, and the CRL if one is.
+    """The one VEK certificate among those given, and the CRL if one is; or those of a bundle.
 
     Raises:
         FormatError: a file is malformed.
-        Refused: no VEK or several, or an authority that is not the verifier's own.
+        Refused: no VEK or several, or an authority that is not the verifier's own; a bundle of
+            another platform.
         InputError: a file cannot be read.
     """
+    if args.endorsements is not None:
+        bundle = _bundle(args)
+        if not isinstance(bundle, SnpEndorsements):
+            raise _mismatch(Platform.SEV_SNP, Platform.TDX)
+        return bundle
     veks: list[bytes] = []
     authorities: list[Certificate] = []
     for name in args.cert:
@@ -190,7 +202,20 @@ def _tdx(args: argparse.Namespace, by: Criteria) -> VerifiedReport:
 
 def _quote(args: argparse.Namespace) -> tuple[bytes, bytes]:
     quote = read_binary(args.quote, QUOTE_MAX_BYTES)
-    return quote, read_input(args.collateral, COLLATERAL_MAX_BYTES)
+    if args.endorsements is None:
+        return quote, read_input(args.collateral, COLLATERAL_MAX_BYTES)
+    bundle = _bundle(args)
+    if isinstance(bundle, SnpEndorsements):
+        raise _mismatch(Platform.TDX, Platform.SEV_SNP)
+    return quote, bundle.collateral
+
+
+def _bundle(args: argparse.Namespace) -> Endorsements:
+    return parse_endorsements(read_input(args.endorsements, ENDORSEMENTS_MAX_BYTES))
+
+
+def _mismatch(wanted: Platform, got: Platform) -> Refused:
+    return Refused(Stage.FORMAT, [Finding(Reason.ENDORSEMENTS_MISMATCH, wanted, got)])
 
 
 def _unsupported(wanted: Platform, got: Platform) -> Refused:
@@ -199,10 +224,14 @@ def _unsupported(wanted: Platform, got: Platform) -> Refused:
 
 FORMS: tuple[Form, ...] = (
     Form(Combination("report", ("cert",), ("crl",)), _snp),
+    Form(Combination("report", ("endorsements",)), _snp),
     Form(Combination("hcl", ("cert",), ("crl",)), _hcl_with_vek),
+    Form(Combination("hcl", ("endorsements",)), _hcl_with_vek),
     Form(Combination("hcl", ("quote", "collateral")), _hcl_with_quote),
+    Form(Combination("hcl", ("quote", "endorsements")), _hcl_with_quote),
     Form(Combination("hcl"), _hcl_alone),
     Form(Combination("quote", ("collateral",)), _tdx),
+    Form(Combination("quote", ("endorsements",)), _tdx),
 )
 # The option of each form, by the name under which `sealroom show` knows it.
 OPTION_OF = {"SEV-SNP report": "report", "HCL report": "hcl", "TDX quote": "quote"}

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attest import FormatError, amd_roots
+from attest import FormatError, SnpEndorsements, amd_roots
 from attest.closed import write_record
+from attest.endorsements import TdxEndorsements, write_endorsements
 from attest.roots import write_roots
 from attest.tdx.quote import parse_quote
 from attest.x509 import parse_crl
@@ -209,7 +210,7 @@ def td(tmp_path: Path) -> list[str]:
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     options = [word for name in files for word in (f"--{name}", str(tmp_path / name))]
-    return [*options, *pin(tmp_path / "policy.yaml", options[2:6]), "--at", CASE_NOW.isoformat()]
+    return [*options, *pin(tmp_path / "td.yaml", options[2:6]), "--at", CASE_NOW.isoformat()]
 
 
 def test_a_tdx_hcl_report_is_accepted_with_a_quote_of_it(td: list[str], capsys: Capture) -> None:
@@ -335,6 +336,40 @@ def test_a_crl_in_pem_is_one_block(tmp_path: Path, policy: list[str]) -> None:
     assert main(["verify", *options]) == 0
     path.write_text(block * 2)
     assert main(["verify", *options]) == 10
+
+
+def test_a_bundle_does_for_certificates_and_list(tmp_path: Path, policy: list[str]) -> None:
+    vek = (FOLDER / MILAN / "vek.der").read_bytes()
+    crl = (FOLDER / "crl" / "milan.der").read_bytes()
+    bundle = tmp_path / "endorsements.json"
+    bundle.write_bytes(write_endorsements(SnpEndorsements(vek=vek, crl=crl)))
+    options = [*raw(MILAN)[:2], "--endorsements", str(bundle), *policy]
+    assert main(["verify", *options, *fresh("milan")]) == 0
+    assert main(["verify", *options, "--at", "2026-06-01T00:00:00Z"]) == 20
+
+
+def test_a_bundle_does_for_collateral(tmp_path: Path, td: list[str]) -> None:
+    bundle = tmp_path / "endorsements.json"
+    bundle.write_bytes(write_endorsements(TdxEndorsements(collateral=collateral())))
+    td[4:6] = ["--endorsements", str(bundle)]
+    assert main(["verify", *td]) == 0
+    assert main(["verify", *td[2:]]) == 0
+
+
+def test_a_bundle_of_another_platform_is_refused(
+    tmp_path: Path, td: list[str], policy: list[str], capsys: Capture
+) -> None:
+    bundle = tmp_path / "endorsements.json"
+    bundle.write_bytes(write_endorsements(TdxEndorsements(collateral=collateral())))
+    options = [*raw(MILAN)[:2], "--endorsements", str(bundle), *policy]
+    assert main(["verify", "--json", *options]) == 10
+    assert findings(capsys) == ["endorsements-of-another-platform"]
+    bundle.write_bytes(write_endorsements(SnpEndorsements(vek=MockSnp().certificate, crl=None)))
+    td[4:6] = ["--endorsements", str(bundle)]
+    assert main(["verify", "--json", *td]) == 10
+    assert findings(capsys) == ["endorsements-of-another-platform"]
+    bundle.write_bytes(b"{}")
+    assert main(["verify", "--json", *options]) == 10
 
 
 def test_a_policy_for_reports_is_not_enough_for_a_guest(
