@@ -23,7 +23,8 @@ _WHAT = "PE image"
 _PE_AT = 0x3C
 _COFF = struct.Struct("<4x2xH12xH2x")  # signature and COFF header: two of its numbers
 _U32 = struct.Struct("<I")
-_SECTION = struct.Struct("<16xII16x")
+_SECTION = struct.Struct("<8s8xII16x")
+_UNIFIED = b".linux"  # UAPI Group, "Unified Kernel Image"
 _CERTIFICATES = 4  # IMAGE_DIRECTORY_ENTRY_SECURITY
 _DIRECTORIES_AT = {0x10B: 96, 0x20B: 112}  # PE32 and PE32+
 
@@ -35,6 +36,7 @@ class _Headers:
     size: int
     certificates: tuple[int, int]  # offset and size in the file
     sections: tuple[tuple[int, int], ...]  # offset and size in the file, in that order
+    names: frozenset[bytes]  # of the sections, those without data too
 
 
 def authenticode(image: bytes) -> bytes:
@@ -66,6 +68,15 @@ def authenticode(image: bytes) -> bytes:
     return digest.digest()
 
 
+def is_unified(image: bytes) -> bool:
+    """Whether a file is a unified kernel image: a stub with kernel and initrd as its sections.
+
+    Raises:
+        FormatError: not a PE image.
+    """
+    return _UNIFIED in _read_headers(image).names
+
+
 def _read_headers(image: bytes) -> _Headers:
     pe = _u32(image, _PE_AT)
     count, optional_size = _unpack(_COFF, image, pe)
@@ -84,14 +95,15 @@ def _read_headers(image: bytes) -> _Headers:
     if count > SECTIONS_MAX or not table + count * _SECTION.size <= size <= len(image):
         raise FormatError(_WHAT, optional + 60, f"{count} sections and {size} bytes of headers")
     places = range(table, table + count * _SECTION.size, _SECTION.size)
-    rows = (_unpack(_SECTION, image, at) for at in places)
-    sections = sorted((offset, size) for size, offset in rows if size)
+    rows = [_SECTION.unpack_from(image, at) for at in places]
+    sections = sorted((offset, size) for _, size, offset in rows if size)
     return _Headers(
         checksum=optional + 64,
         directory=directory,
         size=size,
         certificates=(_u32(image, directory), _u32(image, directory + 4)),
         sections=tuple(sections),
+        names=frozenset(name.rstrip(b"\0") for name, _, _ in rows),
     )
 
 

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Annotated
 
 from attest.cmdline import Cmdline, check_cmdline
+from attest.errors import UnsupportedError
 from attest.scalars import Hex
-from attest.tdx.launch.authenticode import authenticode
+from attest.tdx.launch.authenticode import authenticode, is_unified
 from attest.tdx.launch.events import (
     REGISTER_BYTES,
     LoadOptions,
@@ -108,6 +109,8 @@ def plan_launch(
         FormatError: one of them is malformed.
         UnsupportedError: one of them is not modelled.
     """
+    if is_unified(kernel):
+        raise UnsupportedError("kernel", None, "a unified kernel image is not modelled")
     return Launch(
         firmware=read_firmware(firmware),
         order=order,

@@ -24,6 +24,7 @@ def mint(
     signatures: int = 0,
     tail: int = 0,
     directories: int = 16,
+    name: bytes = b".text",
 ) -> bytes:
     """An image with sections at (offset, size), a tail behind them, and signatures at its end."""
     end = max((offset + size for offset, size in sections), default=HEADERS) + tail
@@ -41,5 +42,5 @@ def mint(
         struct.pack_into("<II", data, directory(magic), end, signatures)
     for number, (offset, size) in enumerate(sections):
         at = OPTIONAL + optional + 40 * number
-        struct.pack_into("<8s8xII16x", data, at, b".text", size, offset)
+        struct.pack_into("<8s8xII16x", data, at, name, size, offset)
     return bytes(data)

@@ -68,6 +68,19 @@ def test_a_command_line_that_is_not_modelled_is_refused() -> None:
         replace(LAUNCH, cmdline="ä")
 
 
+def test_a_unified_kernel_image_is_refused() -> None:
+    """Its stub measures what is inside it, so RTMR2 would be another one."""
+    with pytest.raises(UnsupportedError, match="a unified kernel image is not modelled"):
+        plan_launch(
+            FIRMWARE,
+            pe.mint(name=b".linux"),
+            b"initrd",
+            "quiet",
+            order=PageOrder.BY_PAGE,
+            load_options=LoadOptions.INITRD_FIRST,
+        )
+
+
 def test_a_command_line_that_is_too_long_is_refused() -> None:
     with pytest.raises(FormatError, match="wanted under 4096 bytes"):
         replace(LAUNCH, cmdline="x" * 4096)
