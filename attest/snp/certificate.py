@@ -16,7 +16,7 @@ from functools import lru_cache
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, EllipticCurvePublicKey
 
 from attest.der import IA5_STRING, OCTET_STRING, Der
-from attest.errors import FormatError
+from attest.errors import FormatError, UnsupportedError
 from attest.snp.tcb import TCB_BYTES
 from attest.x509 import Certificate, parse_certificate
 
@@ -120,7 +120,7 @@ def parse_vek(der: bytes) -> Vek:
         raise FormatError(_WHAT, None, "a critical extension")
     struct_version = _spl(values, STRUCT_VERSION)
     if struct_version not in SPL_OIDS:
-        raise FormatError(_WHAT, None, f"wanted structVersion 0 or 1, got {struct_version}")
+        raise UnsupportedError(_WHAT, None, f"wanted structVersion 0 or 1, got {struct_version}")
     spl_oids = SPL_OIDS[struct_version]
     identity = HWID if kind is KeyKind.VCEK else CSP_ID
     if values.keys() != {STRUCT_VERSION, PRODUCT_NAME, identity, *spl_oids}:

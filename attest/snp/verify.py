@@ -33,6 +33,8 @@ from attest.x509 import Crl, parse_crl
 
 NOTHING = Outcome((), None, ())
 
+PRODUCTS_KNOWN = "Milan, Genoa or Turin"
+
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
@@ -80,6 +82,8 @@ def parse_all(report: bytes, endorsements: SnpEndorsements) -> Parsed:
         findings.append(Finding(Reason.MALFORMED_REPORT, "a report", str(error)))
     try:
         vek = parse_vek(endorsements.vek)
+    except UnsupportedError as error:
+        findings.append(Finding(Reason.UNSUPPORTED_PRODUCT, PRODUCTS_KNOWN, str(error)))
     except FormatError as error:
         findings.append(Finding(Reason.MALFORMED_VEK, "a VEK certificate", str(error)))
     try:
@@ -124,7 +128,7 @@ def verify_parsed(
 def _unsupported_product(report: ReportV2) -> Iterator[Finding]:
     if isinstance(report, ReportV3) and not line_of(report.cpuid_family, report.cpuid_model):
         got = f"family 0x{report.cpuid_family:x} model 0x{report.cpuid_model:x}"
-        yield Finding(Reason.UNSUPPORTED_PRODUCT, "Milan, Genoa or Turin", got)
+        yield Finding(Reason.UNSUPPORTED_PRODUCT, PRODUCTS_KNOWN, got)
 
 
 def _verify_signature(parsed: Parsed) -> None:

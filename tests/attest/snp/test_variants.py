@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from attest.snp.certificate import KeyKind
+from attest import Reason, Stage
+from attest.snp.certificate import STRUCT_VERSION, KeyKind
 from attest.snp.roots import PSS_LONG, PSS_SHORT
+from lab.mocktsm.der import extension, integer
 from tests.attest.case import good
 
 # Line, family, model and stepping, and the product's name in the certificate (AMD 57230, 56860).
@@ -69,3 +71,11 @@ def test_a_cloud_reports_less_than_it_committed_to_and_that_less_than_it_runs() 
         }
     )
     assert [note.notice for note in case.verify().notes][:1] == ["provisional-firmware"]
+
+
+def test_a_certificate_of_a_later_product_is_unsupported_and_not_malformed() -> None:
+    """Venice's has a structVersion that is not known, and a TCB of another layout."""
+    later = {"drop": STRUCT_VERSION, "extra": extension(STRUCT_VERSION, integer(2))}
+    refused = good(vek=later).refusal()
+    assert refused.stage is Stage.FORMAT
+    assert [finding.reason for finding in refused.findings] == [Reason.UNSUPPORTED_PRODUCT]
