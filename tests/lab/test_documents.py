@@ -10,12 +10,13 @@ import pytest
 
 from attest import Refused, amd_roots, parse_evidence, verify
 from attest.findings import Reason
+from attest.statement import Platform
 from guest.config import parse_config
 from guest.keyholder.attesting import Claims, attest
 from guest.settings import Identity, StaplingSettings, Variant
 from guest.worker.tasks import prompts_digest
-from lab.documents import GuestPlan, sha256_of, write_config, write_trust
-from lab.mocktsm import MockTsm
+from lab.documents import GuestPlan, sha256_of, write_bundle, write_config, write_trust
+from lab.mocktsm import FaultKind, MockTsm, SnpFault
 from sealroom import Trust
 
 MODEL = bytes(range(32))
@@ -68,6 +69,45 @@ def test_the_trust_file_trusts_this_guest(line: str, version: int) -> None:
     guest = verify(evidence, endorsements, trust.policy, roots=trust.roots, now=datetime.now(UTC))
     assert guest.statement.variant == "mock"
     assert guest.product_line == line
+
+
+@pytest.mark.parametrize("version", [4, 5])
+def test_the_trust_file_trusts_this_tdx_guest(version: int, tmp_path: Path) -> None:
+    bundle = tmp_path / "endorsements.json"
+    plan = replace(PLAN, platform=Platform.TDX, quote_version=version, endorsements=bundle)
+    bundle.write_bytes(write_bundle(plan, now=datetime.now(UTC)))
+    config = write_config(plan, MODEL)
+    trust = trust_of(plan, config)
+    evidence, endorsements = parse_evidence(evidence_of(plan, config))
+    guest = verify(evidence, endorsements, trust.policy, roots=trust.roots, now=datetime.now(UTC))
+    assert (guest.platform, guest.statement.variant) == (Platform.TDX, "mock")
+
+
+@pytest.mark.parametrize(
+    ("faults", "wanted"),
+    [
+        ({}, None),
+        ({FaultKind.NO_CERTIFICATES: 1}, None),
+        ({SnpFault.STALE_CRL: "always"}, Reason.CRL_STALE),
+        ({SnpFault.ISSUER_REVOKED: "always"}, Reason.REVOKED),
+    ],
+    ids=["good", "no-certificates", "stale-crl", "issuer-revoked"],
+)
+def test_the_bundle_brings_what_the_host_does_not(
+    faults: dict[str, int | str], wanted: Reason | None, tmp_path: Path
+) -> None:
+    bundle = tmp_path / "endorsements.json"
+    plan = replace(PLAN, faults=faults, endorsements=bundle)
+    bundle.write_bytes(write_bundle(plan, now=datetime.now(UTC)))
+    config = write_config(plan, MODEL)
+    trust = trust_of(plan, config)
+    evidence, endorsements = parse_evidence(evidence_of(plan, config))
+    found: list[Reason] = []
+    try:
+        verify(evidence, endorsements, trust.policy, roots=trust.roots, now=datetime.now(UTC))
+    except Refused as refused:
+        found = [finding.reason for finding in refused.findings]
+    assert found == ([] if wanted is None else [wanted])
 
 
 def test_the_trust_file_refuses_a_guest_that_is_configured_otherwise() -> None:
