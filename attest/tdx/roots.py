@@ -29,7 +29,6 @@ ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
 
 # Everything before the coordinates in a SubjectPublicKeyInfo for P-256 (RFC 5480 §2), uncompressed.
 SPKI_P256 = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
-POINT_BYTES = 64
 
 # What bytes mean and whether a signature over bytes holds never changes, so both are remembered, by
 # the bytes themselves (docs/adr/0014). Numbers of entries; a signature's is a certificate, list or
@@ -140,11 +139,10 @@ def parse_holder(der: bytes, role: Role, what: str) -> Holder:
     critical = {oid: e.value for oid, e in certificate.extensions.items() if e.critical}
     if critical != {_BASIC_CONSTRAINTS: constraints, _KEY_USAGE: usage}:
         raise FormatError(what, None, "its critical extensions are not those of its role")
-    point = certificate.spki.removeprefix(SPKI_P256)
     try:
-        if len(point) != POINT_BYTES or point == certificate.spki:
+        if not certificate.spki.startswith(SPKI_P256):
             raise ValueError("not an uncompressed P-256 key")
-        p256_key(point)
+        p256_key(certificate.spki.removeprefix(SPKI_P256))
     except ValueError as error:
         raise FormatError(what, None, "wanted an uncompressed point on P-256") from error
     return Holder(certificate)

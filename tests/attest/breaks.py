@@ -32,6 +32,7 @@ DAY = timedelta(days=1)
 FRESH = NOW - DAY, NOW + DAY
 TOO_HIGH = TcbFloor(fmc=0, boot_loader=4, tee=0, snp=0x19, microcode=0)
 NEWER = tcb(MILAN, boot_loader=5, snp=0x18, microcode=0xDB).raw
+OLDER = tcb(MILAN, boot_loader=3, snp=0x18, microcode=0xDB).raw
 WITH_RESERVED = bytes([4, 0, 1, 0, 0, 0, 0x18, 0xDB])
 POLICY = 0x30000
 

@@ -23,7 +23,7 @@ from attest.snp.rules import PRODUCT_RULES, RULES
 from attest.statement import Platform
 from lab.mocktsm import mock_roots
 from lab.mocktsm.pki import crl
-from tests.attest.breaks import BREAKS, FRESH, MILAN
+from tests.attest.breaks import BREAKS, FRESH, MILAN, NEWER, OLDER
 from tests.attest.case import NOW, NOW_S, STATEMENT, good
 from tests.attest.tdx.breaks import BREAKS as TDX_BREAKS
 
@@ -149,6 +149,15 @@ def test_what_is_accepted_and_worth_knowing_is_noted(
 ) -> None:
     guest = good(report=report).endorsed(crl=crl(MILAN, life=FRESH)).verify()
     assert [note.notice for note in guest.notes] == [notice]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"committed_tcb": OLDER}, {"committed_tcb": NEWER}, {"launch_tcb": NEWER}]
+)
+def test_reported_committed_and_current_are_in_order(changes: dict[str, int | bytes]) -> None:
+    """Reported is at most committed, and that at most current; launch is at most current."""
+    refusal = good(report=changes).refusal()
+    assert [finding.reason for finding in refusal.findings] == [Reason.TCB_ORDER]
 
 
 @pytest.mark.parametrize("part", ["major", "minor", "build"])

@@ -78,6 +78,7 @@ def test_an_unsigned_report_has_no_certificate() -> None:
         (entry(VCEK_GUID, 2**32 - 1, 2**32 - 1) + END + b"x", "not in the certificates' part"),
         (entry(VCEK_GUID, 72, 1) + entry(VCEK_GUID, 72, 1) + END + b"x", "stands twice"),
         (entry(UUID(int=0), 1, 0) + END, "not all zero"),
+        (entry(UUID(int=0), 0, 1) + END, "not all zero"),
         (b"".join(entry(UUID(int=n + 1), 0, 0) for n in range(ENTRIES_MAX + 1)), "more than"),
         (bytes(TABLE_MAX_BYTES + 1), "at most"),
     ],

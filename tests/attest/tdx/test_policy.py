@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -78,3 +79,8 @@ def test_a_policy_for_both_is_another_than_one_for_either() -> None:
     both = Policy(snp=good().policy.snp, tdx=STRICT, statement=POLICY.statement)
     assert read_policy(write_policy(both)) == both
     assert len({policy_digest(p) for p in (both, POLICY, good().policy)}) == 3
+
+
+def test_service_tds_matter_to_the_bodies_that_have_them_only() -> None:
+    old = dataclasses.replace(STRICT, body_types=frozenset({2}), service_tds=frozenset())
+    assert old.service_tds == frozenset()

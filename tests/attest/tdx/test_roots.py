@@ -5,17 +5,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from attest import FormatError, Roots, amd_roots
 from attest.roots import intel_roots, pinned_roots, read_roots, write_roots
 from attest.tdx.roots import Role, load_intel_root
+from attest.x509 import parse_certificate
 from lab.mocktsm import mock_roots
 from lab.mocktsm.intel_pki import (
     OTHER_ROOT,
     PCK,
     ROOT,
+    Signer,
     certificate,
     mock_intel_roots,
     pck_ca_certificate,
@@ -68,3 +71,23 @@ def test_roots_of_both_stand_in_one_list() -> None:
 def test_another_form_is_refused(value: dict[str, str]) -> None:
     with pytest.raises(FormatError):
         read_roots([value])
+
+
+def issued(der: bytes, **changes: bytes) -> bool:
+    """Whether the mock root issued this certificate, one field of it read as something else."""
+    (root,) = mock_intel_roots().intel
+    return root.holder.issued(replace(parse_certificate(der), **changes))  # type: ignore[arg-type]
+
+
+def test_a_certificate_is_issued_under_the_issuers_name() -> None:
+    assert issued(pck_ca_certificate())
+    assert not issued(pck_ca_certificate(signer=Signer(PCK.name, ROOT.label)))
+
+
+def test_a_certificate_is_issued_with_ecdsa_and_sha_256() -> None:
+    sha_384 = bytes.fromhex("300a06082a8648ce3d040303")
+    assert not issued(pck_ca_certificate(), algorithm=sha_384)
+
+
+def test_a_certificate_is_issued_by_the_issuers_key() -> None:
+    assert not issued(pck_ca_certificate(signer=Signer(ROOT.name, "an impostor")))
