@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attest import FormatError, amd_roots
+from attest.azure import MAGIC, parse_hcl
 from attest.endorsements import (
     COLLATERAL_MAX_BYTES,
     ENDORSEMENTS_MAX_BYTES,
@@ -61,7 +62,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
         help="fetch the VCEK's certificate and the CRL for a report, or the collateral for a quote",
     )
-    action.add_argument("file", metavar="FILE", help="an SEV-SNP report or a TDX quote")
+    action.add_argument(
+        "file", metavar="FILE", help="an SEV-SNP report, bare or in Azure's form, or a TDX quote"
+    )
     action.add_argument(
         "--line",
         type=ProductLine,
@@ -86,8 +89,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def fetch_endorsements(args: argparse.Namespace) -> int:
     """Writes what is not there yet; tells what it did with each file."""
     data = read_binary(args.file, QUOTE_MAX_BYTES)
-    is_report = len(data) == ReportV2.SIZE
     try:
+        data = parse_hcl(data).report if data[:4] == MAGIC else data
+        is_report = len(data) == ReportV2.SIZE
         items = _snp(data, args) if is_report else _tdx(data, args)
     except FormatError as error:
         wanted = f"wanted an SEV-SNP report of {ReportV2.SIZE} bytes or a TDX quote"

@@ -181,9 +181,10 @@ def split_reply(data: bytes, member: str) -> tuple[bytes, bytes]:
 
 
 def _chain(headers: Mapping[str, str], name: str) -> str:
-    if name not in headers:
-        raise FormatError("reply", None, f"wanted the header {name}")
-    return _text(unquote_to_bytes(headers[name]), name)
+    value = headers.get(name)
+    if value is None or not value.isascii():
+        raise FormatError("reply", None, f"wanted the header {name}, percent-encoded")
+    return _text(unquote_to_bytes(value), name)
 
 
 def _text(data: bytes, what: str) -> str:

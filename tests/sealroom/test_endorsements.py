@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from attest import FormatError, SnpEndorsements, amd_roots
+from attest.azure import parse_hcl
 from attest.endorsements import parse_endorsements
 from attest.snp.product import ProductLine
 from attest.x509 import Extension, parse_crl
@@ -19,7 +20,7 @@ from sealroom.cli import main
 from sealroom.errors import Deadline, InputError, Unreachable
 from sealroom.kds import is_fresh_crl, service_of, wanted
 from sealroom.service_client import PAUSE_MAX_S, PAUSES_S, fetch
-from tests.attest.snp.evidence import load
+from tests.attest.snp.evidence import FOLDER, load
 from tests.sealroom.replay import Service, replaying
 
 CRL = load("crl/milan.der")
@@ -62,6 +63,19 @@ def test_what_a_report_needs_is_fetched_and_kept(
     ]
     bundle = parse_endorsements((tmp_path / "got" / "endorsements.json").read_bytes())
     assert bundle == SnpEndorsements(vek=VEK, crl=CRL)
+
+
+def test_the_report_inside_an_hcl_report_is_fetched_for(
+    command: list[str], service: Service, tmp_path: Path
+) -> None:
+    hcl = (FOLDER.parent / "azure-hcl" / "milan-v3" / "hcl.bin").read_bytes()
+    (tmp_path / "report").write_bytes(hcl)
+    vek = (FOLDER.parent / "azure-hcl" / "milan-v3" / "vek.der").read_bytes()
+    path = wanted(parse_hcl(hcl).report, None).vek_path
+    service.has[path] = vek
+    assert main(command) == 0
+    assert service.asked == [path, CRL_PATH]
+    assert (tmp_path / "got" / "vek.der").read_bytes() == vek
 
 
 def test_what_is_not_good_any_more_is_fetched_again(
