@@ -19,7 +19,8 @@ from sealroom.cli import main
 from sealroom.policy_file import ReportPolicy
 from tests.attest.tdx.case import NOW as CASE_NOW
 from tests.attest.tdx.evidence import bundles, permissive, strict
-from tests.attest.test_azure import td_quote, td_report, wrap_td
+from tests.attest.tdx.test_td_report import td_report
+from tests.attest.test_azure import td_quote, wrap_td
 from tests.sealroom.raw import AT, HCL, MILAN, Capture, findings, pin, raw
 
 BUNDLES = bundles()
