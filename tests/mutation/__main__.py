@@ -41,11 +41,11 @@ OPTIONS = (
 
 # The tests that should notice, by the beginning of a module's name; the longest that fits. They are
 # asked one after the other, the module's own before them all (`attest.snp.chain`: test_chain.py).
-LIMITS = "tests/attest/test_limits.py"
+LIMITS, POLICY = "tests/attest/test_limits.py", "tests/attest/test_policy.py"
 TESTS = {
     "attest": ("tests/attest",),
     "attest.azure": ("tests/attest/test_azure.py", LIMITS),
-    "attest.snp": ("tests/attest/test_verify.py", LIMITS, "tests/attest/snp"),
+    "attest.snp": ("tests/attest/test_verify.py", LIMITS, POLICY, "tests/attest/snp"),
     "attest.snp.gaps": ("tests/attest/test_lint.py",),
     "attest.snp.launch": (LIMITS, "tests/attest/snp/launch"),
     "attest.tdx": ("tests/attest/tdx/test_verify.py", LIMITS, "tests/attest/tdx"),

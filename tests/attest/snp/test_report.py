@@ -85,6 +85,12 @@ def test_a_signature_is_in_range(offset: int, number: int) -> None:
     assert caught.value.offset == offset
 
 
+@pytest.mark.parametrize("number", [1, P384_ORDER - 1])
+def test_a_signature_may_be_at_either_end_of_its_range(number: int) -> None:
+    report = parse_report(put(REPORTS[3], 0x2A0, number.to_bytes(48, "little")))
+    assert int.from_bytes(report.signature_r, "little") == number
+
+
 @pytest.mark.parametrize(
     ("flags", "author", "masked", "key"),
     [(0b00001, True, False, 0), (0b00010, False, True, 0), (0b11100, False, False, 7)],

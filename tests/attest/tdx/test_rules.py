@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for a TDX quote whose predicate has several parts, each part by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from attest import Reason
+from lab.mocktsm.intel_collateral import DATE, level, module, platform_tcb, qe_identity, tcb_info
+from tests.attest.tdx.case import TdxCase, collated, quoted
+
+TOO_HIGH = {"isvsvn": 250}
+
+
+def reasons(case: TdxCase) -> list[Reason]:
+    return [finding.reason for finding in case.refusal().findings]
+
+
+@pytest.mark.parametrize("xfam", ["0000000000000000", "0100000000000000", "e502060000000000"])
+def test_a_td_has_x87_and_sse(xfam: str) -> None:
+    """Bits 0 and 1 of XFAM are always set: a quote without them is none of a TDX module."""
+    assert reasons(quoted(body={"xfam": bytes.fromhex(xfam)})) == [Reason.XFAM_NOT_ACCEPTED]
+
+
+def test_what_is_not_rated_at_all_has_no_date_either() -> None:
+    """No part has a level: each is said to have none, and no date is too old."""
+    tcb = tcb_info(
+        tcbLevels=[level("UpToDate", DATE, platform_tcb(b"\xff" * 16, b"\xff" * 16, 250))],
+        tdxModuleIdentities=[module("TDX_01", level("UpToDate", DATE, TOO_HIGH))],
+    )
+    case = collated(tcb=tcb, qe=qe_identity(tcbLevels=[level("UpToDate", DATE, TOO_HIGH)]))
+    wanted = {Reason.QE_NOT_SUPPORTED, Reason.MODULE_NOT_SUPPORTED, Reason.TCB_NOT_SUPPORTED}
+    assert set(reasons(case)) == wanted
