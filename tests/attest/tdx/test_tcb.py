@@ -3,13 +3,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from attest import Reason
-from attest.tdx.tcb import converge
-from attest.tdx.tcb_info import PART_STATUSES, PLATFORM_STATUSES, TcbStatus
+from attest.tdx.tcb import Rated, converge
+from attest.tdx.tcb_info import (
+    PART_STATUSES,
+    PLATFORM_STATUSES,
+    PartLevel,
+    PlatformLevel,
+    Rating,
+    TcbStatus,
+)
 from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,
@@ -172,6 +181,22 @@ def test_a_module_whose_identity_has_attributes_is_refused() -> None:
     ]
     made = case(tcb=tcb_info(tdxModuleIdentities=modules), body={"seam_attributes": attributes})
     assert [f.reason for f in made.refusal().findings] == [Reason.SEAM_ATTRIBUTES]
+
+
+RATING = Rating(S.UP_TO_DATE, datetime(2024, 11, 13, tzinfo=UTC), ())
+ALL_RATED = Rated(
+    platform=PlatformLevel(bytes(16), bytes(16), 0, RATING),
+    module=None,
+    module_level=PartLevel(0, RATING),
+    module_rated=True,
+    qe=PartLevel(0, RATING),
+)
+
+
+@pytest.mark.parametrize("part", [{"platform": None}, {"module_rated": False}, {"qe": None}])
+def test_without_the_level_of_a_part_there_is_no_status(part: dict[str, Any]) -> None:
+    assert ALL_RATED.status is S.UP_TO_DATE
+    assert replace(ALL_RATED, **part).status is None
 
 
 def test_date_and_advisories_are_of_all_parts() -> None:
