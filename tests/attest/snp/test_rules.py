@@ -10,9 +10,10 @@ import pytest
 from attest import Reason, SnpEndorsements
 from attest.snp.certificate import Vek, parse_vek
 from attest.snp.claims import Claims
+from attest.snp.policy import AbiFloor, FirmwareFloor
 from attest.snp.product import ProductLine
 from attest.snp.report import parse_report
-from attest.snp.rules import RULES
+from attest.snp.rules import PRODUCT_RULES, RULES
 from tests.attest.case import good
 
 CASE = good()
@@ -42,3 +43,29 @@ def test_a_vek_is_of_its_issuers_line_in_name_and_structure(change: dict[str, ob
 def test_bit_17_of_a_guests_policy_is_set_and_the_reserved_ones_are_not(policy: int) -> None:
     claims = Claims(replace(REPORT, policy=policy), vek(), ProductLine.MILAN)
     assert not holds(Reason.GUEST_POLICY_RESERVED, claims)
+
+
+CLAIMS = Claims(REPORT, vek(), ProductLine.MILAN)
+EXACT: dict[Reason, dict[str, object]] = {
+    Reason.PLATFORM_LACKS: {"platform_has": CLAIMS.platform},
+    Reason.GUEST_ALLOWS_TOO_MUCH: {"guest_allows": CLAIMS.permissions},
+    Reason.GUEST_REQUIRES_TOO_LITTLE: {"guest_requires": CLAIMS.requirements},
+    Reason.GUEST_SVN_TOO_OLD: {"guest_svn": REPORT.guest_svn},
+    Reason.ABI_TOO_OLD: {"abi": AbiFloor(major=CLAIMS.abi[0], minor=CLAIMS.abi[1])},
+}
+
+
+@pytest.mark.parametrize("reason", EXACT)
+def test_a_floor_is_itself_enough(reason: Reason) -> None:
+    policy = replace(CASE.snp_policy, **EXACT[reason])  # type: ignore[arg-type]  # test data
+    (rule,) = (rule for rule in RULES if rule.reason is reason)
+    assert rule.holds(policy, CLAIMS)
+
+
+def test_the_firmware_of_the_floor_is_new_enough() -> None:
+    major, minor, build = CLAIMS.firmware
+    firmware = FirmwareFloor(major=major, minor=minor, build=build)
+    product = replace(CASE.snp_policy.products[0], firmware=firmware)
+    (rule,) = (rule for rule in PRODUCT_RULES if rule.reason is Reason.FIRMWARE_TOO_OLD)
+    assert rule.holds(product, CLAIMS)
+    assert not rule.holds(replace(product, firmware=replace(firmware, build=build + 1)), CLAIMS)
