@@ -33,7 +33,7 @@ from attest.tdx.quote import QUOTE_MAX_BYTES
 from attest.x509 import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 from sealroom import cli_types, kds, pcs
 from sealroom.cli_files import read_input, replace
-from sealroom.errors import EXIT_OK, EvidenceFormatError, Unreachable
+from sealroom.errors import EXIT_OK, EvidenceFormatError, Unreachable, UsageError
 from sealroom.pcs import WantedCollateral, assemble, wanted_collateral
 from sealroom.raw_forms import read_binary
 from sealroom.room import wall_clock
@@ -96,6 +96,8 @@ def fetch_endorsements(args: argparse.Namespace) -> int:
     except FormatError as error:
         wanted = f"wanted an SEV-SNP report of {ReportV2.SIZE} bytes or a TDX quote"
         raise EvidenceFormatError(args.file, f"{wanted}; {error}") from error
+    if args.line is not None and not is_report:
+        raise UsageError(args.file, "a TDX quote goes without --line")
     told: dict[str, str] = {}
     parts: dict[str, bytes] = {}
     for item in items:
