@@ -78,13 +78,13 @@ def explain_table(data: bytes) -> list[Section]:
     """The certificate table that a host gives to its guest, and each certificate in it.
 
     Raises:
-        FormatError: not such a table, or not a certificate in it.
+        FormatError: not such a table, or not a certificate or list in it.
     """
     table = parse_certificate_table(data)
     named = {"VCEK": table.vcek, "VLEK": table.vlek, "ASK or ASVK": table.ask, "ARK": table.ark}
     fields = [
         Field(name=name, value="none" if der is None else f"{len(der)} bytes")
-        for name, der in named.items()
+        for name, der in (*named.items(), ("CRL", table.crl))
     ]
     fields += [
         Field(name=guid, value="not read", unusual="an entry that is not known")
@@ -97,6 +97,7 @@ def explain_table(data: bytes) -> list[Section]:
         if der is not None
         for section in explain_certificate(der, f"{name} in the table")
     ]
+    inside += [] if table.crl is None else explain_crl(table.crl)
     return [Section(title, tuple(fields)), *inside]
 
 

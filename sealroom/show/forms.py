@@ -9,7 +9,15 @@ from dataclasses import dataclass
 
 from attest import FormatError
 from attest.azure import MAGIC
-from attest.snp.certtable import ARK_GUID, ASK_GUID, VCEK_GUID, VLEK_GUID
+from attest.snp.certtable import (
+    ARK_GUID,
+    ASK_GUID,
+    CRL_GUID,
+    ENTRIES_MAX,
+    ENTRY_BYTES,
+    VCEK_GUID,
+    VLEK_GUID,
+)
 from attest.snp.report import ReportV2
 from attest.tdx.td_report import REPORT_TYPE_TDX, TdReport
 from attest.x509 import parse_certificate
@@ -41,7 +49,7 @@ FILE_MAX_BYTES = SIGNED_RECEIPT_MAX_BYTES
 _SHOWN_BYTES = 8
 # Version and attestation key type. A report of SEV-SNP has four bytes of version.
 _QUOTE = re.compile(rb"[\x03-\x05]\x00[\x02\x03]\x00", re.DOTALL)
-_GUIDS = {guid.bytes for guid in (VCEK_GUID, VLEK_GUID, ASK_GUID, ARK_GUID)}
+_GUIDS = {guid.bytes for guid in (VCEK_GUID, VLEK_GUID, ASK_GUID, ARK_GUID, CRL_GUID)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,12 @@ def _explain_pem(data: bytes) -> list[Section]:
     return sections
 
 
+def _is_table(data: bytes) -> bool:
+    """Whether one of its entries is known; which comes first is the host's choice."""
+    places = range(0, ENTRIES_MAX * ENTRY_BYTES, ENTRY_BYTES)
+    return any(data[at : at + 16] in _GUIDS for at in places)
+
+
 def _is_certificate(data: bytes) -> bool:
     try:
         parse_certificate(data)
@@ -119,7 +133,7 @@ FORMS: tuple[Form, ...] = (
     Form("endorsement bundle", _names_format("endorsements"), explain_endorsements),
     Form("statement", _names_format("statement"), explain_statement),
     Form("HCL report", lambda data: data[:4] == MAGIC, explain_hcl),
-    Form("certificate table", lambda data: data[:16] in _GUIDS, explain_table),
+    Form("certificate table", _is_table, explain_table),
     Form("TDX collateral", _is_collateral, explain_collateral),
     Form("answer of Intel's service", _is_reply, explain_reply),
     Form("TCB information", _names_document("TDX"), explain_tcb_info),

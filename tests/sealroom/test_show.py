@@ -16,7 +16,7 @@ from attest.azure import HclHeader
 from attest.evidence import Evidence
 from attest.layout import cells
 from attest.receipt import Ended, Fact, Kernel, Receipt, write_receipt
-from attest.snp.certtable import ASK_GUID, VCEK_GUID, VLEK_GUID
+from attest.snp.certtable import ASK_GUID, CRL_GUID, VCEK_GUID, VLEK_GUID
 from attest.snp.product import ProductLine
 from attest.snp.report import ReportV5
 from attest.statement import Platform, write_statement
@@ -274,6 +274,13 @@ def test_a_certificate_table_shows_what_is_in_it_and_what_is_not_known() -> None
     titles = [section.title for section in explain(data)]
     assert titles[1:] == ["VLEK in the table, unverified", "ASK or ASVK in the table, unverified"]
     assert unusual(data) == {str(unknown): "an entry that is not known"}
+
+
+def test_a_certificate_table_may_begin_with_any_entry_and_have_a_crl() -> None:
+    unknown = UUID("ecae0c0f-9502-43b1-afa2-0ae2e0d565b6")
+    data = table((unknown, bytes(8)), (CRL_GUID, load("crl/milan.der")))
+    titles = [section.title for section in explain(data)]
+    assert titles[1:] == ["revocation list of ARK-Milan, unverified"]
 
 
 def test_claims_that_are_not_bound_or_no_object_are_marked() -> None:
