@@ -48,6 +48,7 @@ PLATFORM_STATUSES = frozenset(TcbStatus) - {
     TcbStatus.RELAUNCH_ADVISED,
     TcbStatus.RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
 }
+# Of a TDX module or quoting enclave Intel's library reads no others either (IdentityTcbLevel.cpp).
 PART_STATUSES = frozenset({TcbStatus.UP_TO_DATE, TcbStatus.OUT_OF_DATE, TcbStatus.REVOKED})
 
 
