@@ -9,6 +9,15 @@ import pytest
 
 from attest import FormatError
 from attest.tdx.intel_json import HEX_MAX_BYTES, ITEMS_MAX, Members, read_json
+from attest.tdx.tcb_info import ADVISORY_MAX_CHARACTERS, parse_tcb_info
+from lab.mocktsm.intel_collateral import (
+    DATE,
+    GOOD_SGX,
+    GOOD_TDX,
+    level,
+    platform_tcb,
+    tcb_info,
+)
 
 MOST = 7
 
@@ -43,3 +52,21 @@ def test_a_number_may_be_zero_and_is_not_less() -> None:
         Members("x", {"n": -1}).whole("n", MOST)
     with pytest.raises(FormatError):
         Members("x", {"n": [{"svn": -1}]}).wholes("n", "svn", MOST)
+
+
+def of_advisory(name: str) -> bytes:
+    """TCB information with one level, to which one advisory applies."""
+    tcb = platform_tcb(GOOD_SGX, GOOD_TDX, 13)
+    return tcb_info(tcbLevels=[level("UpToDate", DATE, tcb, name)]).encode()
+
+
+@pytest.mark.parametrize("name", ["A", "A" * ADVISORY_MAX_CHARACTERS])
+def test_an_advisorys_name_is_taken_at_either_length(name: str) -> None:
+    (found,) = parse_tcb_info(of_advisory(name)).levels
+    assert found.rating.advisories == (name,)
+
+
+@pytest.mark.parametrize("name", ["", "A" * (ADVISORY_MAX_CHARACTERS + 1)])
+def test_an_advisorys_name_of_another_length_is_refused(name: str) -> None:
+    with pytest.raises(FormatError):
+        parse_tcb_info(of_advisory(name))
