@@ -74,6 +74,18 @@ lab: dev model ## Start relay, ingress and guest here on the mock platform, unti
 bench: dev model ## Measure what the room costs beside inference; raw JSON in bench/results (BENCH_ARGS=)
 	@$(PY) -m bench $(BENCH_ARGS)
 
+.PHONY: bench-attest
+bench-attest: build/peers/.done ## Time attest beside other verifiers on real evidence (BENCH_ARGS=)
+	@build/peers/bin/python -m bench.attest $(BENCH_ARGS)
+
+# The others have an environment of their own; nothing else needs it.
+build/peers/.done: requirements/bench-peers.txt
+	@echo "make bench-attest: installing $$(grep -c == $<) locked packages" >&2
+	@$(PYTHON) -m venv build/peers
+	@build/peers/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes \
+	  --only-binary :all: -r $<
+	@touch $@
+
 # --- Check -----------------------------------------------------------------------------------------
 .PHONY: test check lint types imports cover explore fuzz sweep mutate interop differential fmt lock
 test: dev model ## Run the quick tests (T=tests/wire for one room)
@@ -119,7 +131,7 @@ fmt: dev ## Format and mend what ruff can
 	@$(PY) -m ruff format .
 
 lock: ## Lock requirements/*.in again with hashes (needs uv)
-	@for name in sdk guest services build dev model; do \
+	@for name in sdk guest services build dev model bench-peers; do \
 	  deps=""; [ "$$name" != model ] || deps=--no-deps; \
 	  uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 $$deps \
 	    requirements/$$name.in --output-file requirements/$$name.txt; done

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from attest.canonical import write_canonical
@@ -17,6 +18,8 @@ from attest.scalars import Text, Whole
 from attest.snp.policy import SnpPolicy
 from attest.statement import Digest, Platform, Variant
 from attest.tdx.policy import TdxPolicy
+
+POLICIES_REMEMBERED = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ def write_policy(policy: Policy) -> dict[str, Any]:
     return write_record(policy)
 
 
+@lru_cache(maxsize=POLICIES_REMEMBERED)
 def policy_digest(policy: Policy) -> bytes:
     """SHA-256 over the policy's RFC 8785 JSON, whatever file it came from."""
     return hashlib.sha256(write_canonical(write_policy(policy))).digest()

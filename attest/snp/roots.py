@@ -11,18 +11,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA384
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from attest.errors import FormatError
 from attest.snp.product import ProductLine
 from attest.x509 import Certificate, Crl, Extension, parse_certificate
 
 RSA_BITS = 4096
+RSA_EXPONENT = 65537
 SALT_BYTES = 48
+
+# Everything around the modulus in a SubjectPublicKeyInfo for such a key (RFC 3279 §2.3.1).
+SPKI_RSA_START = bytes.fromhex("30820222300d06092a864886f70d01010105000382020f003082020a0282020100")
+SPKI_RSA_END = bytes.fromhex("0203010001")
+
 # Whether a signature over bytes holds never changes, so it is remembered, by the key, the signature
 # and the bytes themselves (docs/adr/0014). Entries: a certificate of 4 KiB or a list of 64 KiB.
 SIGNATURES_REMEMBERED = 64
@@ -52,7 +57,7 @@ ASK_EXTENSIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class Key:
     """A public key that is told from others by its bytes."""
 
     spki: bytes
@@ -60,7 +65,7 @@ class _Key:
 
 
 @lru_cache(maxsize=SIGNATURES_REMEMBERED)
-def _verify_pss(by: _Key, signature: bytes, data: bytes) -> None:
+def verify_pss(by: Key, signature: bytes, data: bytes) -> None:
     """Return for a signature that holds; what raises is not remembered.
 
     Raises:
@@ -84,7 +89,7 @@ class Authority:
         """
         if signed.issuer != self.certificate.subject or signed.algorithm not in PSS_ALGORITHMS:
             raise InvalidSignature
-        _verify_pss(_Key(self.certificate.spki, self.key), signed.signature, signed.tbs)
+        verify_pss(Key(self.certificate.spki, self.key), signed.signature, signed.tbs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +125,17 @@ def _authority(der: bytes, what: str, extensions: dict[str, Extension]) -> Autho
     for oid, wanted in extensions.items():
         if certificate.extensions.get(oid) != wanted:
             raise FormatError(what, None, f"extension {oid} is not the one wanted")
+    return Authority(certificate, _public_key(certificate.spki, what))
+
+
+def _public_key(spki: bytes, what: str) -> RSAPublicKey:
+    modulus = spki.removeprefix(SPKI_RSA_START).removesuffix(SPKI_RSA_END)
     try:
-        key = load_der_public_key(certificate.spki)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise FormatError(what, None, "not a public key") from error
-    if not isinstance(key, RSAPublicKey) or key.key_size != RSA_BITS:
-        raise FormatError(what, None, f"wanted an RSA key of {RSA_BITS} bits")
-    return Authority(certificate, key)
+        if SPKI_RSA_START + modulus + SPKI_RSA_END != spki or len(modulus) != RSA_BITS // 8:
+            raise ValueError("another structure")
+        if modulus[0] < 0x80:
+            raise ValueError("INTEGER is not minimal")
+        return RSAPublicNumbers(RSA_EXPONENT, int.from_bytes(modulus, "big")).public_key()
+    except ValueError as error:
+        wanted = f"wanted an RSA key of {RSA_BITS} bits with exponent {RSA_EXPONENT}"
+        raise FormatError(what, None, wanted) from error

@@ -74,7 +74,7 @@ def verify_ecdsa(point: bytes, signature: bytes, data: bytes) -> bool:
 
 
 @lru_cache(maxsize=SIGNATURES_REMEMBERED)
-def _remember_signature(spki: bytes, signature: bytes, data: bytes) -> None:
+def verify_p256(spki: bytes, signature: bytes, data: bytes) -> None:
     """Return for a DER signature that holds; what raises is not remembered.
 
     Raises:
@@ -85,7 +85,7 @@ def _remember_signature(spki: bytes, signature: bytes, data: bytes) -> None:
 
 def _signed(spki: bytes, signature: bytes, data: bytes) -> bool:
     try:
-        _remember_signature(spki, signature, data)
+        verify_p256(spki, signature, data)
     except InvalidSignature:
         return False
     return True

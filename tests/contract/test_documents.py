@@ -18,7 +18,7 @@ FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TYPED_IN = {"", "sh", "console"}  # the languages of blocks that show commands
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-TARGET = re.compile(r"^([a-z][a-z ]*):[^=\n]*?(## .*)?$", re.MULTILINE)
+TARGET = re.compile(r"^([a-z][a-z -]*):[^=\n]*?(## .*)?$", re.MULTILINE)
 WANTED_TARGETS = {"help", "demo", "dev", "test", "check", "fmt", "model", "lab", "bench", "image"}
 WANTED_TARGETS |= {"measure", "repro", "clean"}
 NOT_BUILT = ("image", "measure", "repro")

@@ -10,6 +10,7 @@ import pytest
 from tests.contract.repository import files, pins, text
 
 LOCKS = files("requirements/*.txt")
+APART = {"model", "bench-peers"}  # data, and an environment of its own
 GUEST_ADR = "docs/adr/0004-dependencies-in-the-guest.md"
 NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
@@ -32,10 +33,17 @@ def test_a_lock_holds_what_its_source_pins(lock: Path) -> None:
     assert {name: pins(lock).get(name) for name in wanted} == wanted
 
 
-@pytest.mark.parametrize("lock", [path for path in LOCKS if path.stem != "model"], ids=str)
+@pytest.mark.parametrize("lock", [path for path in LOCKS if path.stem not in APART], ids=str)
 def test_the_developers_lock_agrees_with_every_other(lock: Path) -> None:
     everything = pins("requirements/dev.txt")
     assert {name: everything.get(name) for name in pins(lock)} == pins(lock)
+
+
+def test_what_the_benchmarks_peers_share_with_us_is_the_same() -> None:
+    ours, theirs = pins("requirements/dev.txt"), pins("requirements/bench-peers.txt")
+    shared = ours.keys() & theirs.keys()
+    assert shared >= {"cryptography", "rfc8785"}
+    assert {name: theirs[name] for name in shared} == {name: ours[name] for name in shared}
 
 
 def test_the_wheels_metadata_names_what_the_rooms_lock() -> None:
