@@ -18,6 +18,7 @@ CERTIFICATE = "CERTIFICATE"
 CRL = "X509 CRL"
 
 _BEGIN = b"-----BEGIN "
+_SEQUENCE = b"\x30"  # how DER of a certificate or list begins
 _BLOCK = re.compile(
     rb"\s*-----BEGIN ([A-Z0-9 ]{1,32})-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END \1-----\s*"
 )
@@ -55,9 +56,12 @@ def read_ders(data: bytes, label: str, what: str) -> list[bytes]:
     """What a file of one kind holds: the PEM blocks, which must carry `label`, or one DER.
 
     Raises:
-        FormatError: malformed PEM, or a block of another kind. DER is not looked into.
+        FormatError: malformed PEM, text before it, or a block of another kind. DER is not looked
+            into.
     """
     if not is_pem(data):
+        if _BEGIN in data and not data.startswith(_SEQUENCE):
+            raise FormatError(what, 0, "wanted DER, or PEM with nothing before its first block")
         return [data]
     blocks = read_pem(data, what)
     for got, _ in blocks:

@@ -242,3 +242,9 @@ def test_any_bytes_are_blocks_or_the_packages_error(data: bytes) -> None:
         read_pem(b"-----BEGIN " + data, "file")
     except FormatError as error:
         assert error.what == "file"
+
+
+def test_text_before_a_block_is_told_from_der() -> None:
+    data = f"Certificate:\n    Data: ...\n{pem(CERTIFICATE, b'der')}"
+    with pytest.raises(FormatError, match="nothing before its first block"):
+        read_ders(data.encode(), CERTIFICATE, "file")
