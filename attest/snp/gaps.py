@@ -67,8 +67,8 @@ RULES: tuple[GapRule[SnpPolicy], ...] = (
         "power-reading",
         "snp.guest_requires",
         lambda p: Requirement.RAPL_DISABLED not in p.guest_requires,
-        "the host may read how much power the guest's work takes: PwrLeak",
-        (ABI,),
+        "the host may read how much power the guest's work takes: PLATYPUS, PwrLeak",
+        ("CVE-2020-12912", ABI),
     ),
     GapRule(
         "iommu",
