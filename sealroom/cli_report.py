@@ -129,9 +129,9 @@ def report_lines(report: VerifiedReport, policy: bytes) -> Iterator[str]:
 def _check_lines(notes: Iterable[Note], checks: Sequence[Check]) -> Iterator[str]:
     for note in notes:
         yield f"note         {note.notice}: {note.got}"
-    yield f"{len(checks)} checks held: the rule, the failure that it excludes, what was found"
+    yield f"{len(checks)} checks held: the rule, what it excludes, what was found"
     for check in checks:
-        yield f"  {check.rule:4} {check.reason}: {check.got}"
+        yield f"  {check.rule:4} not {check.reason}: {check.got}"
 
 
 def answer_json(answer: Answer) -> Json:

@@ -125,10 +125,6 @@ RESERVED_HEAOUTER_ALGORITHM = Words(
     'tbsCertificate."',
     "RFC 5280, §4.1.1.2",
 )
-DER = Words(
-    "Bytes 8 to 11 of a header of version 4 or 5 are reserved, and zero in every real quote.",
-    f"{QUOTE}, Quote Header",
-)
 BODY_4 = Words("Body types 2, 3 and 4 are TD reports.", f"{QUOTE}, TD Quote Body Descriptor")
 SERVED = Words(
     "The chain of the PCK CRL's issuer comes with the list, beside the chain in the quote.",
