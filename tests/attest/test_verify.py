@@ -27,6 +27,7 @@ from lab.mocktsm.pki import crl
 from tests.attest.breaks import BREAKS, FRESH, MILAN, NEWER, OLDER
 from tests.attest.case import NOW, NOW_S, STATEMENT, good
 from tests.attest.tdx.breaks import BREAKS as TDX_BREAKS
+from tests.attest.tdx.case import STRICT as STRICT_TDX
 
 GOOD = good()
 EVERY_PLATFORM = [
@@ -175,6 +176,14 @@ def test_keys_may_live_as_long_as_the_policy_says_and_no_longer() -> None:
     good().stated(life_s=life_s).verify()
     refusal = good().stated(life_s=life_s - 1).refusal()
     assert [finding.reason for finding in refusal.findings] == [Reason.STATEMENT_LIFE_TOO_LONG]
+
+
+def test_a_policy_for_tdx_alone_refuses_sev_snp_by_name() -> None:
+    case = good()
+    policy = dataclasses.replace(case.policy, snp=None, tdx=STRICT_TDX)
+    refusal = dataclasses.replace(case, policy=policy).refusal()
+    (finding,) = refusal.findings
+    assert (finding.reason, finding.wanted) == (Reason.UNSUPPORTED_PLATFORM, "tdx")
 
 
 def test_a_missing_crl_is_noted() -> None:

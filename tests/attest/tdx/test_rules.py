@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 
 from attest import Reason
+from attest.result import Notice
+from attest.tdx.tcb_info import TcbStatus
 from lab.mocktsm.intel_collateral import DATE, level, module, platform_tcb, qe_identity, tcb_info
 from tests.attest.tdx.case import TdxCase, collated, quoted
 
@@ -31,3 +33,19 @@ def test_what_is_not_rated_at_all_has_no_date_either() -> None:
     case = collated(tcb=tcb, qe=qe_identity(tcbLevels=[level("UpToDate", DATE, TOO_HIGH)]))
     wanted = {Reason.QE_NOT_SUPPORTED, Reason.MODULE_NOT_SUPPORTED, Reason.TCB_NOT_SUPPORTED}
     assert set(reasons(case)) == wanted
+
+
+def notices(case: TdxCase) -> list[Notice]:
+    return [note.notice for note in case.verify().notes]
+
+
+def test_what_is_not_up_to_date_is_noted_where_a_policy_accepts_it() -> None:
+    case = quoted(qe={"isvsvn": 3}).under(
+        statuses=frozenset({TcbStatus.OUT_OF_DATE}), advisories=frozenset({"INTEL-SA-00003"})
+    )
+    assert notices(case) == [Notice.TCB_NOT_UP_TO_DATE]
+
+
+@pytest.mark.parametrize("body_type", [2, 3])
+def test_a_good_td_is_accepted_without_a_note(body_type: int) -> None:
+    assert notices(quoted(body_type=body_type)) == []
