@@ -156,7 +156,7 @@ def parse_tcb_info(data: bytes) -> TcbInfo:
         pce_id=document.hexadecimal("pceId", 2),
         module=_module(document.member("tdxModule"), ()),
         modules=modules,
-        levels=_platform_levels(document),
+        levels=_present(_platform_levels(document), document),
     )
 
 
@@ -177,7 +177,7 @@ def parse_qe_identity(data: bytes) -> QeIdentity:
         attributes_mask=document.hexadecimal("attributesMask", 16),
         mrsigner=document.hexadecimal("mrsigner", 32),
         isvprodid=document.whole("isvprodid", 0xFFFF),
-        levels=_part_levels(document),
+        levels=_present(_part_levels(document), document),
     )
 
 
@@ -235,6 +235,12 @@ def _part_levels(document: Members) -> tuple[PartLevel, ...]:
         made = PartLevel(isvsvn, _rating(level, PART_STATUSES))
         _once(found, (isvsvn, made.rating.date), made, level)
     return tuple(found[key] for key in sorted(found, reverse=True))
+
+
+def _present(levels: tuple[L, ...], document: Members) -> tuple[L, ...]:
+    if not levels:
+        raise document.error("tcbLevels", "wanted at least one level")
+    return levels
 
 
 def _once(found: dict[K, L], key: K, made: L, level: Members) -> None:

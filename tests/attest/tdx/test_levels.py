@@ -75,3 +75,11 @@ def test_a_level_that_stands_twice_is_refused(
             parse_qe_identity(qe_identity(**members).encode())
         else:
             parse_tcb_info(tcb_info(**members).encode())
+
+
+@pytest.mark.parametrize("levels", [[], None])
+def test_a_document_has_a_level(levels: list[Any] | None) -> None:
+    with pytest.raises(FormatError, match="tcbLevels: wanted at least one level"):
+        parse_tcb_info(tcb_info(tcbLevels=levels).encode())
+    with pytest.raises(FormatError, match="tcbLevels: wanted at least one level"):
+        parse_qe_identity(qe_identity(tcbLevels=levels).encode())
