@@ -14,6 +14,12 @@ from attest.snp.product import PRODUCTS, Component, ProductLine
 
 TCB_BYTES = 8
 
+# The bits of each line's reserved bytes, in the eight bytes read as a little-endian integer.
+_RESERVED = {
+    line: sum(0xFF << 8 * i for i, component in enumerate(product.tcb) if component is None)
+    for line, product in PRODUCTS.items()
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Tcb:
@@ -31,8 +37,7 @@ class Tcb:
     @property
     def reserved_is_zero(self) -> bool:
         """Whether the bytes that hold no component are zero."""
-        layout = PRODUCTS[self.line].tcb
-        return not any(self.raw[i] for i, c in enumerate(layout) if c is None)
+        return not int.from_bytes(self.raw, "little") & _RESERVED[self.line]
 
     def covers(self, other: Tcb) -> bool:
         """Whether every component is at least the other's. For one and the same line only."""
