@@ -100,6 +100,7 @@ def test_the_search_finds_a_canary_in_a_zygote_that_leaks(drill: Site) -> None:
     assert {hit.form for hit in canaries.search.process(zygote)} == {"utf-8"}
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_leaves_no_canary_behind(drill: Site, canaries: Canaries) -> None:
     since = time.time()
     with drill.room() as room:

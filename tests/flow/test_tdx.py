@@ -121,6 +121,7 @@ def command(site: Site, *arguments: str | Path) -> Any:
     return json.loads(ran.stdout)
 
 
+@pytest.mark.slow
 def test_a_chat_is_summarised(tdx: Site) -> None:
     with tdx.room() as room:
         answer = room.summarize(SHORT_CHAT)
@@ -129,6 +130,7 @@ def test_a_chat_is_summarised(tdx: Site) -> None:
     assert answer.guest.platform is Platform.TDX
 
 
+@pytest.mark.slow
 def test_the_commands_take_it(tdx: Site, tmp_path: Path) -> None:
     chat = tmp_path / "chat.txt"
     chat.write_text("\n".join(f"{message.sender}: {message.text}" for message in SHORT_CHAT))

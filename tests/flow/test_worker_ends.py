@@ -35,6 +35,7 @@ def test_a_worker_that_dies_is_told_of_under_seal(drill: Site, how: Drill, strea
     drill.serves()
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_end_is_killed_at_its_deadline(drill: Site) -> None:
     """Three kinds at once, because waiting for a deadline takes its time."""
 
