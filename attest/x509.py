@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from attest.der import OCTET_STRING, Der, Element, explicit
+from attest.der import OCTET_STRING, SEQUENCE, Der, Element, explicit
 from attest.errors import FormatError
 
 CERTIFICATE_MAX_BYTES = 4096
@@ -167,17 +167,30 @@ def _extensions(reader: Der, wrapper: Element, tag: int) -> dict[str, Extension]
 def _revoked(reader: Der, lists: list[Element]) -> frozenset[int]:
     """The serial numbers of a CRL's entries; the list is left out when there are none."""
     revoked: set[int] = set()
-    times: set[bytes] = set()
+    seen: set[bytes] = set()
     data = reader.data
-    for serial, time, *extensions in reader.rows(lists[0], 2, 3) if lists else ():
-        revoked.add(reader.integer(serial))
-        written = data[time[1] : time[3]]
-        if written not in times:  # most entries of a list are of one day
-            reader.time(time)
-            times.add(written)
-        if extensions:
-            reader.inside(extensions[0])  # reason and the like: revoked all the same
+    for entry in reader.inside(lists[0]) if lists else ():
+        tag, start, begin, end = entry
+        # A serial number is shorter than 128 bytes, so the second byte is its length.
+        after = begin + 2 + data[begin + 1] if end - begin > 2 else end
+        if tag != SEQUENCE or after >= end or data[begin + 1] > 0x7F:
+            raise reader.error(entry, "wanted a serial number and a time")
+        revoked.add(reader.integer((data[begin], begin, begin + 2, after)))
+        rest = data[after:end]
+        if rest not in seen:  # most entries of a list are of one day and for one reason
+            _revocation(reader, (SEQUENCE, start, after, end))
+            seen.add(rest)
     return frozenset(revoked)
+
+
+def _revocation(reader: Der, rest: Element) -> None:
+    """What follows the serial number in an entry of a CRL: a time, and at most extensions."""
+    time, *extensions = reader.inside(rest)
+    reader.time(time)
+    if len(extensions) > 1:
+        raise reader.error(rest, f"wanted one element after the time, got {len(extensions)}")
+    for extension in extensions:
+        reader.inside(extension)  # reason and the like: revoked all the same
 
 
 def _bounded(data: bytes, most: int, what: str) -> None:

@@ -154,6 +154,42 @@ def test_another_form_is_no_crl(der: bytes) -> None:
         parse_crl(der)
 
 
+DAY = utc_time(VCEK_LIFE[0])
+REASON = sequence(extension("2.5.29.21", b""))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        sequence(),
+        sequence(integer(4)),
+        sequence(DAY),
+        sequence(DAY, integer(4)),
+        sequence(integer(4), DAY[:-1]),
+        sequence(integer(4), REASON),
+        sequence(integer(4), DAY, REASON[:-1]),
+        sequence(integer(4), DAY, integer(1)),
+        sequence(integer(4), DAY, REASON, REASON),
+        sequence(integer(256**127), DAY),
+        sequence(b"\x02\x81\x01\x04", DAY),
+        sequence(b"\x02\x00", DAY),
+        element(0x31, integer(4), DAY),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1])
+def test_another_form_is_no_entry_wherever_it_stands(entry: bytes, place: int) -> None:
+    entries = [sequence(integer(3), DAY)]
+    entries.insert(place, entry)
+    with pytest.raises(FormatError):
+        parse_crl(revocations(revoked=sequence(*entries)))
+
+
+def test_entries_may_share_a_day_and_a_reason() -> None:
+    entries = [sequence(integer(n), DAY, REASON) for n in (4, 5)]
+    entries += [sequence(integer(n), DAY) for n in (6, 7, 256**126)]
+    assert parse_crl(revocations(revoked=sequence(*entries))).revoked == {4, 5, 6, 7, 256**126}
+
+
 def test_a_reason_with_an_entry_does_not_hide_it() -> None:
     entry = sequence(integer(4), utc_time(VCEK_LIFE[0]), sequence(extension("2.5.29.21", b"")))
     assert parse_crl(revocations(revoked=sequence(entry))).revoked == {4}
