@@ -20,7 +20,7 @@ ITEMS_MAX = 256
 HEX_MAX_BYTES = 65536
 
 _BRACKETS = bytes.maketrans(b"[{]}", b"(())")
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[{]}"))
+_NO_SHAPE = bytes(set(range(256)) - set(b'[{]}"'))
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
@@ -134,12 +134,7 @@ def read_json(data: bytes, what: str, most: int) -> Members:
     if _shape(data):
         raise FormatError(what, None, f"brackets do not match, or deeper than {DEPTH_MAX} levels")
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_pairs,
-            parse_float=_refuse,
-            parse_constant=_refuse,
-        )
+        value = _DECODER.decode(data.decode("utf-8"))
     except ValueError as error:
         raise FormatError(what, None, f"not the JSON wanted: {error}") from error
     return Members(what, value)
@@ -147,10 +142,12 @@ def read_json(data: bytes, what: str, most: int) -> Members:
 
 def _shape(data: bytes) -> bytes:
     """What is left of the brackets outside strings once `DEPTH_MAX` levels have been closed."""
-    if b"\\\\" in data:
-        data = data.replace(b"\\\\", b"..")
-    text = data.replace(b'\\"', b"..")  # escaped: not the end of a string
-    shape = b"".join(text.split(b'"')[::2]).translate(_BRACKETS, _NOT_BRACKETS)
+    if b"\\" in data:  # what is escaped is not the end of a string
+        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    shape = data.translate(_BRACKETS, _NO_SHAPE)
+    # Strings without a bracket are two quotes by now, in even numbers one after another.
+    bare = shape.replace(b'""', b"")
+    shape = b"".join(shape.split(b'"')[::2]) if b'"' in bare else bare
     for _ in range(DEPTH_MAX):
         shape = shape.replace(b"()", b"")
     return shape
@@ -165,3 +162,6 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(number: str) -> NoReturn:
     raise ValueError(f"not an integer: {number[:32]}")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_refuse, parse_constant=_refuse)
