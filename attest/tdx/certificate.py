@@ -8,7 +8,6 @@ extension says which platform the key belongs to and at which security versions 
 from __future__ import annotations
 
 import binascii
-import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -53,9 +52,7 @@ _INTEL_NAME = bytes.fromhex(
     "310b3009060355040613025553"
 )
 
-_PEM = re.compile(
-    rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+\n)-----END CERTIFICATE-----\r?\n?"
-)
+_PEM_BEGIN, _PEM_END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
 def intel_name(common_name: str) -> bytes:
@@ -172,13 +169,13 @@ def parse_pem(data: bytes, what: str) -> list[bytes]:
     found: list[bytes] = []
     at = 0
     while at < len(data):
-        match = _PEM.match(data, at)
-        if match is None:
+        end = data.find(_PEM_END, at)
+        if end < 0 or not data.startswith(_PEM_BEGIN, at):
             raise FormatError(what, at, "wanted a certificate in PEM")
-        lines = match[1].replace(b"\r\n", b"\n")
-        if lines.startswith(b"\n") or b"\n\n" in lines:
-            raise FormatError(what, at, "an empty line in it")
+        lines = data[at + len(_PEM_BEGIN) : end].replace(b"\r\n", b"\n")
         text = lines.replace(b"\n", b"")
+        if lines[:1] != b"\n" or lines[-1:] != b"\n" or b"\n\n" in lines or not text:
+            raise FormatError(what, at, "its lines do not end, or one is empty")
         try:
             der = binascii.a2b_base64(text, strict_mode=True)
         except binascii.Error as error:
@@ -186,7 +183,9 @@ def parse_pem(data: bytes, what: str) -> list[bytes]:
         if binascii.b2a_base64(der, newline=False) != text or len(der) > CERTIFICATE_MAX_BYTES:
             raise FormatError(what, at, "not canonical base64, or too long")
         found.append(der)
-        at = match.end()
+        at = end + len(_PEM_END)
+        at += data.startswith(b"\r", at)
+        at += data.startswith(b"\n", at)
     return found
 
 

@@ -85,7 +85,9 @@ def parse_collateral(data: bytes) -> Collateral:
         raise FormatError(_WHAT, None, f"unknown member {unknown[0][:64]!r}")
     issuer, pck_root = _chain(members, "pck_crl_issuer_chain")
     tcb_signer, tcb_root = _chain(members, "tcb_info_issuer_chain")
-    qe_signer, qe_root = _chain(members, "qe_identity_issuer_chain")
+    qe_signer, qe_root = tcb_signer, tcb_root
+    if members.text("qe_identity_issuer_chain") != members.text("tcb_info_issuer_chain"):
+        qe_signer, qe_root = _chain(members, "qe_identity_issuer_chain")
     tcb_info = _signed(members, "tcb_info", tcb_signer)
     qe_identity = _signed(members, "qe_identity", qe_signer)
     return Collateral(
