@@ -11,7 +11,7 @@ import binascii
 from dataclasses import dataclass
 from functools import lru_cache
 
-from attest.der import INTEGER, OCTET_STRING, SEQUENCE, Der, Element
+from attest.der import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, Der, Element
 from attest.errors import FormatError
 from attest.tdx.roots import Holder, Role, parse_holder
 from attest.x509 import CERTIFICATE_MAX_BYTES
@@ -23,26 +23,33 @@ SVN_COMPONENTS = 16
 _WHAT = "PCK certificate"
 _ENUMERATED = 0x0A
 _SGX = "1.2.840.113741.1.13.1"
-_PPID, _TCB, _PCEID, _FMSPC, _TYPE, _INSTANCE, _CONFIGURATION = (
-    f"{_SGX}.{number}" for number in range(1, 8)
-)
-_PCE_SVN, _CPU_SVN = f"{_TCB}.17", f"{_TCB}.18"
 
-# Which values an SGX extension holds: those of every PCK, and those of multi-package platforms.
-_ALWAYS = {
-    _PPID: OCTET_STRING,
-    _TCB: SEQUENCE,
-    _PCEID: OCTET_STRING,
-    _FMSPC: OCTET_STRING,
-    _TYPE: _ENUMERATED,
+# Object identifiers below it, as the bytes that stand in a certificate.
+_ARC = bytes.fromhex("2a864886f84d010d01")
+_PPID, _TCB, _PCEID, _FMSPC, _TYPE, _INSTANCE, _CONFIGURATION = (
+    _ARC + bytes([number]) for number in range(1, 8)
+)
+_SVNS = tuple(_TCB + bytes([number]) for number in range(1, SVN_COMPONENTS + 1))
+_PCE_SVN, _CPU_SVN = _TCB + bytes([17]), _TCB + bytes([18])
+
+# Which values an SGX extension holds, each with its tag and, where it has one, its size in bytes:
+# those of every PCK, and those of multi-package platforms.
+_ALWAYS: dict[bytes, tuple[int, int | None]] = {
+    _PPID: (OCTET_STRING, 16),
+    _TCB: (SEQUENCE, None),
+    _PCEID: (OCTET_STRING, 2),
+    _FMSPC: (OCTET_STRING, 6),
+    _TYPE: (_ENUMERATED, None),
 }
-_PLATFORM = {_INSTANCE: OCTET_STRING, _CONFIGURATION: SEQUENCE}
-_TCB_VALUES = {
-    **{f"{_TCB}.{number}": INTEGER for number in range(1, SVN_COMPONENTS + 1)},
-    _PCE_SVN: INTEGER,
-    _CPU_SVN: OCTET_STRING,
+_EXTENSION: dict[bytes, tuple[int, int | None]] = _ALWAYS | {
+    _INSTANCE: (OCTET_STRING, 16),
+    _CONFIGURATION: (SEQUENCE, None),
 }
-_SIZES = {_PPID: 16, _PCEID: 2, _FMSPC: 6, _INSTANCE: 16, _CPU_SVN: 16}
+_TCB_VALUES: dict[bytes, tuple[int, int | None]] = {
+    **dict.fromkeys(_SVNS, (INTEGER, None)),
+    _PCE_SVN: (INTEGER, None),
+    _CPU_SVN: (OCTET_STRING, 16),
+}
 
 # O=Intel Corporation, L=Santa Clara, ST=CA, C=US: the end of every name of Intel's.
 _INTEL_NAME = bytes.fromhex(
@@ -142,16 +149,15 @@ def parse_pck(der: bytes) -> Pck:
     if extension is None:
         raise FormatError(_WHAT, None, "the SGX extension is missing")
     reader = Der(_WHAT, extension.value)
-    values = _values(reader, reader.whole(), _ALWAYS | _PLATFORM)
-    if values.keys() - _PLATFORM.keys() != _ALWAYS.keys():
+    values = _values(reader, reader.whole(), _EXTENSION)
+    if not values.keys() >= _ALWAYS.keys():
         raise FormatError(_WHAT, None, "the SGX extension is not complete")
     tcb = _values(reader, values[_TCB], _TCB_VALUES)
-    if tcb.keys() != _TCB_VALUES.keys():
+    if len(tcb) != len(_TCB_VALUES):
         raise FormatError(_WHAT, None, "the SGX extension's TCB is not complete")
-    svns = [_svn(reader, tcb[f"{_TCB}.{n}"], 0xFF) for n in range(1, SVN_COMPONENTS + 1)]
     return Pck(
         holder=holder,
-        cpu_svns=bytes(svns),
+        cpu_svns=bytes([_svn(reader, tcb[oid], 0xFF) for oid in _SVNS]),
         pce_svn=_svn(reader, tcb[_PCE_SVN], 0xFFFF),
         pce_id=reader.value(values[_PCEID], OCTET_STRING),
         fmspc=reader.value(values[_FMSPC], OCTET_STRING),
@@ -195,16 +201,19 @@ def _named(holder: Holder, names: frozenset[bytes], what: str) -> Holder:
     return holder
 
 
-def _values(reader: Der, pairs: Element, tags: dict[str, int]) -> dict[str, Element]:
+def _values(
+    reader: Der, pairs: Element, known: dict[bytes, tuple[int, int | None]]
+) -> dict[bytes, Element]:
     """Pairs of OID and value, each OID at most once."""
-    found: dict[str, Element] = {}
+    found: dict[bytes, Element] = {}
     for name, value in reader.rows(pairs, 2, 2):
-        oid = reader.oid(name)
-        if oid not in tags or oid in found:
-            raise reader.error(name, f"{oid} is unknown or stands twice")
-        size = len(reader.value(value, tags[oid]))
-        if size != _SIZES.get(oid, size):
-            raise reader.error(value, f"{oid} has {size} bytes")
+        oid = reader.value(name, OBJECT_IDENTIFIER)
+        if oid not in known or oid in found:
+            raise reader.error(name, f"{oid.hex()} is unknown or stands twice")
+        wanted, size = known[oid]
+        got = len(reader.value(value, wanted))
+        if got != size and size is not None:
+            raise reader.error(value, f"{oid.hex()} has {got} bytes")
         found[oid] = value
     return found
 
