@@ -21,6 +21,7 @@ HEX_MAX_BYTES = 65536
 
 _BRACKETS = bytes.maketrans(b"[{]}", b"(())")
 _NO_SHAPE = bytes(set(range(256)) - set(b'[{]}"'))
+_NO_ESCAPE = bytes(set(_NO_SHAPE) - set(b"\\/bfnrtu"))  # RFC 8259 §7
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
@@ -143,7 +144,7 @@ def read_json(data: bytes, what: str, most: int) -> Members:
 def _shape(data: bytes) -> bytes:
     """What is left of the brackets outside strings once `DEPTH_MAX` levels have been closed."""
     if b"\\" in data:  # what is escaped is not the end of a string
-        data = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+        data = data.translate(None, _NO_ESCAPE).replace(b"\\\\", b"").replace(b'\\"', b"")
     shape = data.translate(_BRACKETS, _NO_SHAPE)
     # Strings without a bracket are two quotes by now, in even numbers one after another.
     bare = shape.replace(b'""', b"")
