@@ -11,15 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import cast
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    ECDSA,
-    SECP256R1,
-    EllipticCurvePublicKey,
-)
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from attest.errors import FormatError
 from attest.x509 import Certificate, Crl, parse_certificate
@@ -57,7 +55,7 @@ def p256_key(point: bytes) -> EllipticCurvePublicKey:
     Raises:
         ValueError: not a point on P-256.
     """
-    return EllipticCurvePublicKey.from_encoded_point(SECP256R1(), b"\x04" + point)
+    return cast(EllipticCurvePublicKey, load_der_public_key(SPKI_P256 + point))
 
 
 def verify_ecdsa(point: bytes, signature: bytes, data: bytes) -> bool:
