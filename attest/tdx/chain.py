@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 
 from attest.findings import Finding, Outcome, Reason, Refused, Rule, Stage, apply, conclude
 from attest.tdx.certificate import PckChain
@@ -22,47 +21,33 @@ from attest.tdx.tcb_info import Issue
 from attest.x509 import Certificate, Crl, common_name
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Parts:
-    """A chain and collateral, and the root of the verifier's that they must lead to."""
+    """A chain and collateral, and the root of the verifier's that they must lead to.
+
+    Attributes:
+        root: the verifier's.
+        chain: the quote's.
+        collateral: all of it.
+        certificates: every certificate that is relied on, by what it is called here.
+        crls: both revocation lists.
+        issues: when TCB information and QE identity were issued and end.
+    """
 
     root: Holder
     chain: PckChain
     collateral: Collateral
+    certificates: dict[str, Certificate]
+    crls: dict[str, Crl]
+    issues: dict[str, Issue]
 
-    @cached_property
+    @property
     def signers(self) -> tuple[Holder, ...]:
         """Who signed TCB information and QE identity; most often one and the same."""
         documents = (self.collateral.signed_tcb_info, self.collateral.signed_qe_identity)
         return tuple({d.signer.certificate.der: d.signer for d in documents}.values())
 
-    @cached_property
-    def certificates(self) -> dict[str, Certificate]:
-        """Every certificate that is relied on, by what it is called here."""
-        collateral = self.collateral
-        return {
-            "PCK": self.chain.pck.holder.certificate,
-            "PCK CA": self.chain.ca.certificate,
-            "PCK CRL issuer": collateral.pck_crl_issuer.certificate,
-            "TCB info signer": collateral.signed_tcb_info.signer.certificate,
-            "QE identity signer": collateral.signed_qe_identity.signer.certificate,
-            "root": self.root.certificate,
-        }
-
-    @cached_property
-    def crls(self) -> dict[str, Crl]:
-        """Both revocation lists."""
-        return {"root CRL": self.collateral.root_crl, "PCK CRL": self.collateral.pck_crl}
-
-    @cached_property
-    def issues(self) -> dict[str, Issue]:
-        """When TCB information and QE identity were issued and end."""
-        return {
-            "TCB info": self.collateral.tcb_info.issue,
-            "QE identity": self.collateral.qe_identity.issue,
-        }
-
-    @cached_property
+    @property
     def revoked(self) -> list[str]:
         """The certificates that one of the lists revokes."""
         lists = self.crls
@@ -86,6 +71,25 @@ class Parts:
         ends = [certificate.not_after for certificate in self.certificates.values()]
         ends += [crl.next_update for crl in self.crls.values()]
         return min(ends + [issue.next_update for issue in self.issues.values()])
+
+
+def _parts(root: Holder, chain: PckChain, collateral: Collateral) -> Parts:
+    tcb_info, qe_identity = collateral.signed_tcb_info, collateral.signed_qe_identity
+    return Parts(
+        root=root,
+        chain=chain,
+        collateral=collateral,
+        certificates={
+            "PCK": chain.pck.holder.certificate,
+            "PCK CA": chain.ca.certificate,
+            "PCK CRL issuer": collateral.pck_crl_issuer.certificate,
+            "TCB info signer": tcb_info.signer.certificate,
+            "QE identity signer": qe_identity.signer.certificate,
+            "root": root.certificate,
+        },
+        crls={"root CRL": collateral.root_crl, "PCK CRL": collateral.pck_crl},
+        issues={"TCB info": collateral.tcb_info.issue, "QE identity": collateral.qe_identity.issue},
+    )
 
 
 def _signed(document: Signed) -> bool:
@@ -244,5 +248,5 @@ def verify_chain(
         got = f"SHA-256 {hashlib.sha256(chain.root).hexdigest()}"
         finding = Finding(Reason.UNKNOWN_ISSUER, f"one of {len(roots)} roots", got)
         raise Refused(Stage.CHAIN, [finding])
-    parts = Parts(root.holder, chain, collateral)
+    parts = _parts(root.holder, chain, collateral)
     return conclude(Stage.CHAIN, apply(CHAIN_RULES, now, parts)), parts.expires

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from operator import and_
 
 from attest.tdx.certificate import Pck
@@ -16,7 +15,7 @@ from attest.tdx.tcb_info import Module, QeIdentity, TcbInfo
 _KNOWN_ATTRIBUTES = sum(1 << bit for bit in TD_ATTRIBUTE_BITS.values()) | 0xFF
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Claims:
     """What rules look at: quote, PCK, Intel's documents, and what they come to together."""
 
@@ -49,15 +48,16 @@ class Claims:
             svns.append(self.body.tee_tcb_svn2)
         return " then ".join(f"version {svn[1]} SVN {svn[0]}" for svn in svns)
 
-    @cached_property
+    @property
     def attributes(self) -> int:
         """TDATTRIBUTES."""
         return int.from_bytes(self.body.td_attributes, "little")
 
-    @cached_property
+    @property
     def named_attributes(self) -> frozenset[TdAttribute]:
         """The attributes that have a name here."""
-        return frozenset(a for a, bit in TD_ATTRIBUTE_BITS.items() if self.attributes >> bit & 1)
+        attributes = self.attributes
+        return frozenset(a for a, bit in TD_ATTRIBUTE_BITS.items() if attributes >> bit & 1)
 
     @property
     def unknown_attributes(self) -> int:
