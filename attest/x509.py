@@ -150,17 +150,16 @@ def _one_algorithm(reader: Der, inner: Element, outer: Element) -> bytes:
 
 def _extensions(reader: Der, wrapper: Element, tag: int) -> dict[str, Extension]:
     (entries,) = reader.fields(wrapper, 1, tag)
+    rows = reader.rows(entries, 2, 3)
+    if len(rows) > EXTENSIONS_MAX:
+        raise reader.error(entries, f"wanted at most {EXTENSIONS_MAX} extensions, got {len(rows)}")
     found: dict[str, Extension] = {}
-    for oid, *critical, value in reader.rows(entries, 2, 3):
-        name = reader.oid(oid)
+    for row in rows:
+        name = reader.oid(row[0])
         if name in found:
-            raise reader.error(oid, f"extension {name} twice")
-        if len(found) == EXTENSIONS_MAX:
-            raise reader.error(oid, f"more than {EXTENSIONS_MAX} extensions")
-        found[name] = Extension(
-            critical=bool(critical) and reader.true(critical[0]),
-            value=reader.value(value, OCTET_STRING),
-        )
+            raise reader.error(row[0], f"extension {name} twice")
+        critical = len(row) == 3 and reader.true(row[1])
+        found[name] = Extension(critical, reader.value(row[-1], OCTET_STRING))
     return found
 
 
@@ -172,8 +171,9 @@ def _revoked(reader: Der, lists: list[Element]) -> frozenset[int]:
     for entry in reader.inside(lists[0]) if lists else ():
         tag, start, begin, end = entry
         # A serial number is shorter than 128 bytes, so the second byte is its length.
-        after = begin + 2 + data[begin + 1] if end - begin > 2 else end
-        if tag != SEQUENCE or after >= end or data[begin + 1] > 0x7F:
+        size = data[begin + 1] if end - begin > 2 else 0x80
+        after = begin + 2 + size
+        if tag != SEQUENCE or after >= end or size > 0x7F:
             raise reader.error(entry, "wanted a serial number and a time")
         revoked.add(reader.integer((data[begin], begin, begin + 2, after)))
         rest = data[after:end]
