@@ -75,6 +75,18 @@ def test_fields_are_counted() -> None:
     assert problem(lambda reader, e: reader.fields(e, 3), two) == "wanted 3 elements in it, got 2"
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("3003020101", "wanted a SEQUENCE, got tag 0x02"),
+        ("30023000", "0 elements in it"),
+        ("300b3009020101020101020101", "3 elements in it"),
+    ],
+)
+def test_rows_are_sequences_and_counted(text: str, told: str) -> None:
+    assert problem(lambda reader, e: reader.rows(e, 1, 2), text) == told
+
+
 @pytest.mark.parametrize("value", [0, 1, 0x7F, 0x80, 0xFF, 0x8000, 2**159])
 def test_integers_are_read(value: int) -> None:
     assert read(Der.integer, integer(value)) == value
@@ -98,13 +110,16 @@ def test_a_bit_string_has_whole_bytes(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "dotted", ["2.5.4.3", "1.3.6.1.4.1.3704.1.3.9", "0.39", "2.999.1", "1.2.840.113549.1.1.10"]
+    "dotted",
+    ["2.5.4.3", "1.3.16384", "1.3.6.1.4.1.3704.1.3.9", "0.39", "2.999.1", "1.2.840.113549.1.1.10"],
 )
 def test_object_identifiers_are_read(dotted: str) -> None:
     assert read(Der.oid, oid(dotted)) == dotted
 
 
-@pytest.mark.parametrize("text", ["0600", "060180", "0602802a", "06022a80", "06032a8001"])
+@pytest.mark.parametrize(
+    "text", ["0600", "060180", "060181", "0602802a", "06022a80", "06022a81", "06032a8001"]
+)
 def test_object_identifiers_are_minimal_and_whole(text: str) -> None:
     problem(Der.oid, text)
 

@@ -145,6 +145,8 @@ def test_another_form_is_no_certificate(der: bytes) -> None:
         limited("2.5.29.27"),
         limited("2.5.29.28"),
         limited("1.2.3", critical=True),
+        revocations(this_update=b"", next_update=b""),
+        revocations(serial=integer(0)),
         revocations() + b"\x00",
         revocations(revoked=sequence(bytes(CRL_MAX_BYTES))),
     ],
@@ -198,6 +200,21 @@ def test_a_reason_with_an_entry_does_not_hide_it() -> None:
 def test_an_extension_of_a_crl_that_is_not_critical_may_be_unknown() -> None:
     """RFC 5280 §5.2: only one that is critical must be understood."""
     assert parse_crl(limited("2.5.29.46")).revoked == {3}
+
+
+def test_an_extension_of_a_crl_that_is_known_may_be_critical() -> None:
+    number = extension("2.5.29.20", integer(1), critical=True)
+    assert parse_crl(revocations(extensions=element(0xA0, sequence(number)))).revoked == {3}
+
+
+@pytest.mark.parametrize("written", ["010100", "010101"])
+def test_an_extension_is_critical_in_one_spelling(written: str) -> None:
+    good = extension("1.2.3", b"", critical=True)
+    bad = good.replace(b"\x01\x01\xff", bytes.fromhex(written))
+    kept = parse_certificate(certificate(extensions=element(0xA3, sequence(good))))
+    assert kept.extensions["1.2.3"].critical
+    with pytest.raises(FormatError):
+        parse_certificate(certificate(extensions=element(0xA3, sequence(bad))))
 
 
 def test_a_crl_may_revoke_nothing() -> None:
