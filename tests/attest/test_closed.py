@@ -91,6 +91,16 @@ def test_what_may_be_absent_may_be_present() -> None:
     assert read_record(Everything, write_record(record), "test") == record
 
 
+@pytest.mark.parametrize("name", ["n", "n" * 8])
+def test_text_may_be_as_short_and_as_long_as_its_limits(name: str) -> None:
+    assert read_record(Everything, TEXT | {"name": name}, "test") == replace(RECORD, name=name)
+
+
+def test_in_a_list_that_is_no_set_an_item_may_stand_twice() -> None:
+    twice = replace(RECORD, inner=RECORD.inner * 2)
+    assert read_record(Everything, write_record(twice), "test") == twice
+
+
 @pytest.mark.parametrize("name", list(TEXT))
 def test_every_field_is_required(name: str) -> None:
     with pytest.raises(FormatError, match=f"test: missing {name}"):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.errors import FormatError
-from attest.ovmf import FIRMWARE_MAX_BYTES, PAGE_BYTES, Entry, parse_ovmf
+from attest.ovmf import FIRMWARE_MAX_BYTES, PAGE_BYTES, TABLE_MAX_BYTES, Entry, parse_ovmf
 from tests.attest import ovmf
 
 OTHER = UUID("11111111-2222-3333-4444-555555555555")
@@ -40,6 +40,10 @@ def test_an_image_is_of_whole_pages(size: int) -> None:
     assert "wanted whole pages" in broken(bytes(size))
 
 
+def test_an_image_may_be_as_long_as_the_limit() -> None:
+    assert parse_ovmf(ovmf.image(size=FIRMWARE_MAX_BYTES)).table == {}
+
+
 def test_an_image_has_a_limit() -> None:
     assert "at most" in broken(bytes(FIRMWARE_MAX_BYTES + PAGE_BYTES))
 
@@ -53,6 +57,21 @@ def test_a_table_has_a_size_that_is_possible(size: int) -> None:
     image = bytearray(ovmf.image())
     struct.pack_into("<H", image, len(image) - 50, size)
     assert broken(bytes(image)) == f"a table of {size} bytes"
+
+
+def test_a_table_may_be_as_long_as_the_limit() -> None:
+    data = bytes(TABLE_MAX_BYTES - 2 * 18)
+    assert parse_ovmf(ovmf.image(ovmf.entry(OTHER, data))).table == {OTHER: data}
+
+
+def test_a_table_may_begin_with_its_image() -> None:
+    data = bytes(PAGE_BYTES - 32 - 2 * 18)
+    image = ovmf.image(ovmf.entry(OTHER, data), size=PAGE_BYTES)
+    assert parse_ovmf(image).table == {OTHER: data}
+
+
+def test_an_entry_may_hold_nothing() -> None:
+    assert parse_ovmf(ovmf.image(ovmf.entry(OTHER, b""))).table == {OTHER: b""}
 
 
 def test_a_table_lies_in_its_image() -> None:
