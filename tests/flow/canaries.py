@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from guest.worker.engine import Engine
 from lab.memscan import Hit, Search, needles
+from lab.memscan.tokens import token_ids
 from tests.flow.processes import guest_processes
 from tests.flow.site import Site
 
@@ -32,7 +32,7 @@ class Canaries:
         """Draw a stem; with a model its token ids are searched for as well."""
         self.stem = "".join(secrets.choice(ALPHABET) for _ in range(STEM_CHARS))
         self._told = 0
-        tokens = [] if model is None else _tokens(model, f" {self.stem}")
+        tokens = [] if model is None else token_ids(model, f" {self.stem}")
         self.search = Search(needles(self.stem, tokens))
 
     def text(self) -> str:
@@ -56,15 +56,6 @@ class Canaries:
         for path in _new_files(Path(tempfile.gettempdir()), since):
             hits += self.search.file(path)
         return hits
-
-
-def _tokens(model: Path, text: str) -> list[int]:
-    descriptor = os.open(model, os.O_RDONLY)
-    try:
-        engine = Engine.load(descriptor, context_tokens=256)
-        return [int(token) for token in engine._tokenize(text)]
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

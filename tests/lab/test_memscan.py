@@ -2,27 +2,56 @@
 """The searcher finds every form it claims to look for, and nothing where there is nothing."""
 
 import base64
-import os
+import json
 import struct
-import subprocess
-import sys
+import zlib
+from hashlib import md5, sha256
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lab.memscan import FORM_MIN_BYTES, PIECE_BYTES, Search, children, needles
+from lab.memscan import (
+    FORM_MIN_BYTES,
+    PIECE_BYTES,
+    Search,
+    digest_needles,
+    needles,
+)
+from lab.memscan.forms import TEXT_FORMS, TOKEN_FORMS
 
-CANARY = "zebra-quartz-5417-mango"
+CANARY = 'zebra "quartz"\\5417 über/mango?'
 TOKENS = (1017, 40021, 7, 3, 22)
+RAW = CANARY.encode()
+# Written another way than the table under test writes them.
 FORMS = {
-    "utf-8": CANARY.encode(),
-    "utf-16-le": CANARY.encode("utf-16-le"),
-    "utf-16-be": CANARY.encode("utf-16-be"),
-    "utf-32-le": CANARY.encode("utf-32-le"),
-    "hex": CANARY.encode().hex().encode(),
-    "hex-upper": CANARY.encode().hex().upper().encode(),
-    "reversed": CANARY.encode()[::-1],
+    "utf-8": RAW,
+    "utf-16-le": b"".join(struct.pack("<H", ord(char)) for char in CANARY),
+    "utf-16-be": b"".join(struct.pack(">H", ord(char)) for char in CANARY),
+    "utf-32-le": b"".join(struct.pack("<I", ord(char)) for char in CANARY),
+    "utf-32-be": b"".join(struct.pack(">I", ord(char)) for char in CANARY),
+    "reversed": bytes(reversed(RAW)),
+    "hex": base64.b16encode(RAW).lower(),
+    "hex-upper": base64.b16encode(RAW),
+    "hex-spaced": RAW.hex(" ").encode(),
+    "backslash-x": b"".join(b"\\x" + f"{byte:02x}".encode() for byte in RAW),
+    "json": b'zebra \\"quartz\\"\\\\5417 \\u00fcber/mango?',
+    "json-as-is": 'zebra \\"quartz\\"\\\\5417 über/mango?'.encode(),
+    "json-units": b"".join(b"\\u" + f"{ord(char):04x}".encode() for char in CANARY),
+    "json-units-upper": b"".join(b"\\u" + f"{ord(char):04X}".encode() for char in CANARY),
+    "percent": quote(CANARY, safe="").encode(),
+    "percent-plus": quote(CANARY, safe="").replace("%20", "+").encode(),
+    "percent-all": b"".join(b"%" + f"{byte:02X}".encode() for byte in RAW),
+    "percent-all-lower": b"".join(b"%" + f"{byte:02x}".encode() for byte in RAW),
     "token-ids": struct.pack("=5i", *TOKENS),
+    "token-ids-64": struct.pack("=5q", *TOKENS),
+    "token-ids-16": struct.pack("=5H", *TOKENS),
+    "token-ids-listed": b"[1017,40021,7,3,22]",
+    "token-ids-spaced": b"[1017, 40021, 7, 3, 22]",
+    **{f"base64+{n}": base64.b64encode(b"-" * n + RAW + b"more") for n in range(3)},
+    **{f"base64url+{n}": base64.urlsafe_b64encode(b"\xfb" * n + RAW + b"\xff") for n in range(3)},
 }
 
 
@@ -30,64 +59,96 @@ def forms_found(data: bytes) -> set[str]:
     return {hit.form for hit in Search(needles(CANARY, TOKENS)).pieces("here", [data])}
 
 
+def test_every_form_of_the_tables_has_a_test() -> None:
+    assert set(FORMS) == set(TEXT_FORMS) | set(TOKEN_FORMS)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_form_is_found_between_other_bytes(form: str) -> None:
-    assert form in forms_found(b"\x07" * 13 + FORMS[form] + b"\x01" * 5)
+    found = forms_found(b"\x07" * 13 + FORMS[form] + b"\x01" * 5)
+    same = {"base64url+0": "base64+0", "base64url+1": "base64+1", "base64url+2": "base64+2"}
+    wanted = {needle.form for needle in needles(CANARY, TOKENS)}
+    assert (form if form in wanted else same[form]) in found
 
 
 @pytest.mark.parametrize("before", range(6))
 def test_base64_is_found_at_every_alignment(before: int) -> None:
-    text = b"-" * before + CANARY.encode() + b"and more of it"
+    text = b"-" * before + RAW + b"and more of it"
     assert any(form.startswith("base64+") for form in forms_found(base64.b64encode(text)))
-    assert any(
-        form.startswith("base64url+") for form in forms_found(base64.urlsafe_b64encode(text))
-    )
+
+
+def test_a_form_that_is_equal_to_another_is_searched_for_once() -> None:
+    plain = needles("walrus-basalt-9020")
+    assert len({needle.data for needle in plain}) == len(plain)
+    assert "json" not in {needle.form for needle in plain}
 
 
 def test_nothing_is_found_in_bytes_without_it() -> None:
-    assert forms_found(CANARY.encode()[:-1] + b"-" + base64.b64encode(b"another text")) == set()
+    assert forms_found(RAW[:-1] + b"-" + base64.b64encode(b"another text")) == set()
 
 
-@pytest.mark.parametrize("cut", range(1, len(CANARY)))
-def test_a_canary_across_the_border_of_two_pieces_is_found(cut: int) -> None:
-    data = CANARY.encode()
-    hits = list(Search(needles(CANARY)).pieces("here", [b"x" * 40 + data[:cut], data[cut:]]))
-    assert [hit.form for hit in hits] == ["utf-8"]
+@pytest.mark.parametrize("cut", range(1, len(RAW)))
+def test_a_canary_across_the_border_of_two_pieces_is_found_at_its_place(cut: int) -> None:
+    pieces = [b"x" * 40 + RAW[:cut], RAW[cut:]]
+    (hit,) = Search(needles(CANARY)).pieces("here", pieces, start=1000)
+    assert (hit.form, hit.at) == ("utf-8", 1040)
+
+
+@pytest.mark.parametrize("form", ["utf-16-le", "utf-32-le", "token-ids-64"])
+def test_a_form_that_ends_in_zeros_is_found_where_zeros_go_on(form: str) -> None:
+    data = FORMS[form]
+    cut = len(data.rstrip(b"\0"))
+    hits = Search(needles(CANARY, TOKENS)).pieces("here", [data[:cut], bytes(PIECE_BYTES)])
+    assert form in {hit.form for hit in hits}
+
+
+@given(st.binary(max_size=64), st.lists(st.integers(1, 20), max_size=8), st.binary(max_size=9))
+def test_however_it_is_cut_it_is_found(before: bytes, cuts: list[int], after: bytes) -> None:
+    data = before + RAW + after
+    pieces = []
+    for size in cuts:
+        pieces.append(data[:size])
+        data = data[size:]
+    assert Search(needles(CANARY)).pieces("here", [*pieces, data])
 
 
 def test_forms_that_chance_would_find_are_not_searched_for() -> None:
     assert all(len(needle.data) >= FORM_MIN_BYTES for needle in needles("abc", (1,)))
 
 
-def test_it_is_found_in_a_living_process_and_in_its_arguments(tmp_path: Path) -> None:
-    program = "import sys; kept = sys.stdin.readline().upper(); print(flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", program, f"argument {CANARY}"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=tmp_path,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(CANARY + "\n")
-        process.stdin.flush()
-        process.stdout.readline()
-        assert process.pid in children(os.getpid())
-        loud = Search(needles(CANARY.upper())).process(process.pid)
-        quiet = Search(needles("walrus-basalt-9020-papaya")).process(process.pid)
-        plain = Search(needles(CANARY)).process(process.pid)
-        process.stdin.close()
-    assert any("memory" in hit.where for hit in loud)
-    assert quiet == []
-    assert f"/proc/{process.pid}/cmdline" in {hit.where for hit in plain}
+def test_a_search_for_nothing_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one needle"):
+        Search([])
+
+
+@pytest.mark.parametrize(
+    ("form", "written"),
+    [
+        ("sha-256 raw", sha256(RAW).digest()),
+        ("sha-256 raw", sha256(RAW).digest()[:8]),
+        ("sha-256 hex", sha256(RAW).hexdigest().encode()),
+        ("sha-256 hex", sha256(RAW).hexdigest()[:16].encode()),
+        ("md5 hex-upper", md5(RAW, usedforsecurity=False).hexdigest().upper().encode()),
+        ("md5 base64", base64.b64encode(md5(RAW, usedforsecurity=False).digest())),
+        ("crc-32 hex", f"{zlib.crc32(RAW):08x}".encode()),
+        ("crc-32 decimal", json.dumps({"crc": zlib.crc32(RAW)}).encode()),
+    ],
+)
+def test_a_digest_is_found_also_when_it_was_cut_short(form: str, written: bytes) -> None:
+    hits = Search(digest_needles("1", RAW)).pieces("here", [b"\x07" * 13 + written + b"\x01" * 5])
+    assert [hit.form for hit in hits] == [form]
+
+
+def test_a_digest_of_another_text_is_not_found() -> None:
+    assert not Search(digest_needles("1", RAW)).pieces("here", [sha256(RAW + b".").digest()])
 
 
 def test_it_is_found_in_a_file_in_a_name_and_beyond_the_first_piece(tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(b"\0" * (PIECE_BYTES - 3) + CANARY.encode())
-    (tmp_path / f"named {CANARY}").write_bytes(b"")
-    hits = Search(needles(CANARY)).folder(tmp_path)
-    assert {hit.where for hit in hits} == {
-        str(tmp_path / "large"),
-        f"name of {tmp_path / f'named {CANARY}'}",
+    canary = "zebra-quartz-5417-mango"
+    (tmp_path / "large").write_bytes(b"\0" * (3 * PIECE_BYTES - 3) + canary.encode())
+    (tmp_path / f"named {canary}").write_bytes(b"")
+    hits = Search(needles(canary)).folder(tmp_path)
+    assert {(hit.where, hit.at) for hit in hits} == {
+        (str(tmp_path / "large"), 3 * PIECE_BYTES - 3),
+        (f"name of {tmp_path / f'named {canary}'}", len(f"{tmp_path}/named ")),
     }
