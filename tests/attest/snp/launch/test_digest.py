@@ -116,6 +116,10 @@ def test_the_number_of_vcpus_has_limits(vcpus: int) -> None:
         replace(LAUNCH, vcpus=vcpus)
 
 
+def test_a_guest_may_have_as_many_vcpus_as_the_limit() -> None:
+    assert replace(LAUNCH, vcpus=VCPUS_MAX).vcpus == VCPUS_MAX
+
+
 @pytest.mark.parametrize("cpu", [-1, 1 << 32])
 def test_a_signature_is_of_32_bits(cpu: int) -> None:
     with pytest.raises(FormatError, match="wanted 32 bits"):
@@ -149,6 +153,12 @@ def test_the_table_of_hashes_lies_in_its_page(gpa: int) -> None:
         replace(LAUNCH, firmware=replace(LAUNCH.firmware, hashes_gpa=gpa))
 
 
+@pytest.mark.parametrize("gpa", [0x810000, 0x810F50])
+def test_the_table_of_hashes_may_lie_at_either_end_of_its_page(gpa: int) -> None:
+    firmware = replace(LAUNCH.firmware, hashes_gpa=gpa)
+    assert launch_digest(replace(LAUNCH, firmware=firmware)) != launch_digest(LAUNCH)
+
+
 def test_the_table_of_hashes_does_not_run_out_of_its_page() -> None:
     with pytest.raises(FormatError, match="does not fit into its page"):
         replace(LAUNCH, firmware=replace(LAUNCH.firmware, hashes_gpa=0x810F51))
@@ -174,3 +184,5 @@ def test_a_processor_has_numbers_that_its_signature_can_hold(cpu: tuple[int, int
 def test_a_signature_has_the_fields_of_cpuid() -> None:
     assert signature(0x19, 0x11, 2) == 0xA10F12
     assert signature(0x6, 0x1A, 5) == 0x106A5
+    assert signature(0, 0, 0) == 0
+    assert signature(0x10E, 0xFF, 0xF) == 0x0FFF0FFF

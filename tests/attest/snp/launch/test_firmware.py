@@ -91,6 +91,11 @@ def test_there_are_not_too_many_sections() -> None:
     assert broken(ovmf.snp(many)) == f"{SECTIONS_MAX + 1} sections in 796 bytes"
 
 
+def test_there_may_be_as_many_sections_as_the_limit() -> None:
+    many = ((0x800000, 0x1000, 1),) * SECTIONS_MAX
+    assert len(read_firmware(ovmf.snp(many)).sections) == SECTIONS_MAX
+
+
 def test_sections_lie_in_the_image() -> None:
     at = 2 * ovmf.PAGE - 16
     image = bytearray(ovmf.image(ovmf.pointer(ovmf.SEV_METADATA, at)))
@@ -116,6 +121,11 @@ def test_a_section_of_no_bytes_asks_for_nothing() -> None:
 def test_the_memory_that_is_asked_for_has_a_limit() -> None:
     much = ((0, SECTIONS_MAX_BYTES, 1), (0x800000, 0x1000, 1))
     assert broken(ovmf.snp(much)) == f"wanted {SECTIONS_MAX_BYTES} bytes of memory at most"
+
+
+def test_as_much_memory_as_the_limit_may_be_asked_for() -> None:
+    (section,) = read_firmware(ovmf.snp(((0, SECTIONS_MAX_BYTES, 1),))).sections
+    assert section.size == SECTIONS_MAX_BYTES
 
 
 def test_there_is_one_page_of_kernel_hashes() -> None:

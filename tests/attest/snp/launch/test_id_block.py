@@ -62,11 +62,24 @@ def test_a_block_is_read_back() -> None:
         {"image_id": b""},
         {"guest_svn": 1 << 32},
         {"policy": -1},
+        {"policy": 1 << 64},
     ],
 )
 def test_a_block_cannot_hold(change: dict[str, bytes | int]) -> None:
     with pytest.raises(ValueError, match="wanted 48, 16 and 16 bytes, a u32 and a u64"):
         replace(BLOCK, **change)  # type: ignore[arg-type]  # one wrong value each
+
+
+@pytest.mark.parametrize("policy", [0, (1 << 64) - 1])
+def test_a_policy_has_64_bits(policy: int) -> None:
+    block = replace(BLOCK, policy=policy)
+    assert parse_id_block(block.write()) == block
+
+
+@pytest.mark.parametrize("size", [95, 97])
+def test_a_block_has_96_bytes(size: int) -> None:
+    with pytest.raises(FormatError, match=f"wanted 96 bytes, got {size}"):
+        parse_id_block(BLOCK.write().ljust(size, b"\0")[:size])
 
 
 def test_a_block_of_another_version_is_refused() -> None:

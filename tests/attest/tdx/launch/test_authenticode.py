@@ -40,6 +40,17 @@ def test_the_whole_file_but_its_checksum_and_its_signatures_is_hashed(magic: int
     assert authenticode(image) == hashlib.sha384(covered).digest()
 
 
+def test_headers_may_end_with_the_rows_of_their_sections() -> None:
+    ends = pe.TABLE + 40
+    image = bytearray(pe.mint(((ends, 0x300 - ends),)))
+    struct.pack_into("<I", image, pe.OPTIONAL + 60, ends)
+    assert authenticode(bytes(image))
+
+
+def test_an_image_may_be_all_headers() -> None:
+    assert authenticode(pe.mint(()))
+
+
 def test_signing_an_image_does_not_change_its_digest() -> None:
     assert authenticode(pe.mint(signatures=64)) == authenticode(pe.mint())
 

@@ -55,6 +55,21 @@ def test_sections_are_read_in_their_order() -> None:
     assert (sections[3].gpa, sections[3].attributes) == (0x80B000, Attribute.PAGE_AUG)
 
 
+def test_a_section_may_end_with_the_address_space() -> None:
+    (section,) = parse_tdvf(with_section(None, None, (1 << 64) - 0x1000, None, None, None))
+    assert section.gpa + section.size == 1 << 64
+
+
+def test_there_may_be_as_many_sections_as_the_limit() -> None:
+    rows = tuple((0, 0, 0x800000 + 0x1000 * at, 0x1000, 3, 0) for at in range(SECTIONS_MAX))
+    assert len(parse_tdvf(ovmf.tdx(rows))) == SECTIONS_MAX
+
+
+def test_sections_may_ask_for_as_much_memory_as_the_limit() -> None:
+    (section,) = parse_tdvf(ovmf.tdx(((0, 0, 0x800000, SECTIONS_MAX_BYTES, 3, 0),)))
+    assert section.size == SECTIONS_MAX_BYTES
+
+
 def test_mrtd_is_a_hash_over_each_call_of_the_vmm() -> None:
     sections = parse_tdvf(ovmf.tdx())
     image = ovmf.tdx()
