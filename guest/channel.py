@@ -4,7 +4,7 @@
 A parcel is ``say(1) || worker(8, big endian) || body``. What may be said is decided by
 `guest.door`; this file moves the bytes. A packet is atomic, so nothing is ever half said. Sending
 is bounded: a peer that reads nothing for `SEND_MAX_S` is treated as gone, unless the door is one
-where waiting is back-pressure.
+where waiting is back-pressure, or one where nothing may ever wait (``send_max_s`` 0).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ HEAD: Final = struct.Struct(">BQ")
 PARCEL_MAX_BYTES: Final = HEAD.size + 128 * 1024
 FDS_MAX: Final = 4
 SEND_MAX_S: Final = 2
+RELINK_MAX_S: Final = 15.0  # init starts a fallen peer again within 10 s, and links it at once
 _NOTES_BYTES: Final = socket.CMSG_LEN(FDS_MAX * array.array("i").itemsize)
 
 
@@ -70,6 +71,7 @@ class Channel:
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", send_max_s, 0))
         self._sock = sock
+        self._send_flags = 0 if send_max_s else socket.MSG_DONTWAIT
         self._speaks = rules(us, them)
         self._ear = Ear(them, us)
 
@@ -94,10 +96,8 @@ class Channel:
             raise ValueError(f"{say.name} is not ours to say like this")
         packet = pack(say, worker, body)
         try:
-            if fds:
-                socket.send_fds(self._sock, [packet], list(fds))
-            else:
-                self._sock.send(packet)
+            notes = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+            self._sock.sendmsg([packet], notes, self._send_flags)
         except OSError as error:
             raise GoneError(error.errno) from error
 

@@ -129,6 +129,7 @@ class Ended(StrEnum):
     EXITED = "exited"
     SIGNALLED = "signalled"
     UNKNOWN = "unknown"
+    UNBORN = "unborn"  # there was no room to make it; nobody but the gate hears of it
 
 
 class Phase(IntEnum):

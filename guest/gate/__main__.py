@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from guest.settings import GateSettings, read_section
 
 def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) -> None:
     """Run the gate until init closes the door or says SIGTERM."""
+    logging.getLogger("asyncio").addHandler(logging.NullHandler())  # it would quote exceptions
     wiring, first = start(Process.GATE, policy=policy)
     asyncio.run(_serve(wiring, read_section(first.body, GateSettings)))
 
@@ -29,7 +31,7 @@ async def _serve(wiring: Channel, limits: GateSettings) -> None:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, done.set)
-    links = Links()
+    links = Links(cut_off=done.set)
     server = GateServer([Service(links, Exchanges(links, limits))])
     listener: asyncio.Future[socket.socket] = loop.create_future()
 

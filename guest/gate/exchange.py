@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """One exchange: ciphertext to a worker of its own, sealed chunks back, and the final chunk last.
 
-The order is the promise: the worker's door closes when it has exited, and only then is the tail
-awaited, which the keyholder seals after it has itself seen that exit. Whatever happens, the worker
-is reaped before its slot is given away.
+The order is the promise: a worker is made for a request that has arrived; its door closes when it
+has exited, and only then is the tail awaited, which the keyholder seals after it has itself seen
+that exit. Whatever happens, the worker is reaped before its slot is given away.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from guest.channel import HEAD, pack, pair, unpack
 from guest.door import Cause, DoorError, Ear, Opening, Process, Refusal, Say
+from guest.gate.arrivals import Arrivals, RefusedError
 from guest.gate.links import Fate, LinkDownError, Links
 from guest.gate.slots import Busy, Slots
 from guest.settings import GateSettings
@@ -25,19 +27,12 @@ TAIL_MAX_S: Final = 3.0  # from the worker's exit to the sealed tail
 REAP_MAX_S: Final = 3.0  # from a kill to the zygote's word
 
 
-class RefusedError(Exception):
-    """The exchange ends without an answer; ``refusal`` is all that anyone is told."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.value)
-        self.refusal = refusal
-
-
 class Exchanges:
     """Runs exchanges within the limits of `GateSettings`."""
 
     def __init__(self, links: Links, limits: GateSettings) -> None:
         self.slots = Slots(limits.slots, limits.waiting_max)
+        self.arrivals = Arrivals(limits)
         self._links = links
         self._limits = limits
 
@@ -58,15 +53,18 @@ class Exchanges:
             raise RefusedError(Refusal.UNAVAILABLE)
         if target not in self._links.publication.targets:
             raise RefusedError(Refusal.UNKNOWN_KEY)
+        if self.slots.full:
+            raise RefusedError(Refusal.BUSY)
         loop = asyncio.get_running_loop()
+        until = loop.time() + self._limits.deadline_s
+        request = await self.arrivals.receive(pieces, until)
         arrived = loop.time()
-        until = arrived + self._limits.deadline_s
         try:
             turn = min(until, arrived + WAIT_MAX_S)
             async with asyncio.timeout_at(turn) as waiting, self.slots.taken():
                 waiting.reschedule(None)  # from here on the worker's own end is waited for
                 opening = Opening(chunked, round((loop.time() - arrived) * 1000))
-                await self._attend(opening, pieces, send, until)
+                await self._attend(opening, request, send, until)
         except Busy as error:
             raise RefusedError(Refusal.BUSY) from error
         except LinkDownError as error:
@@ -78,22 +76,28 @@ class Exchanges:
     async def _attend(
         self,
         opening: Opening,
-        pieces: AsyncIterator[bytes],
+        request: bytes,
         send: Callable[[bytes], Awaitable[None]],
         until: float,
     ) -> None:
-        ours, theirs = pair()
+        try:
+            ours, theirs = pair()
+        except OSError as error:  # no descriptor is free now
+            raise Busy from error
         with ours:
             ours.setblocking(False)
             with theirs:
                 fate = self._links.fork(opening, theirs.fileno())
-            feeding = asyncio.create_task(self._feed(ours, pieces))
+            feeding = asyncio.create_task(_feed(ours, request))
             draining = asyncio.create_task(_drain(ours, send))
+            draining.add_done_callback(_note_end)
             try:
-                sent = await self._until_exit(fate, feeding, draining, until)
+                sent = await self._until_exit(fate, draining, until)
                 tail = await asyncio.wait_for(asyncio.shield(fate.tail), TAIL_MAX_S)
                 if tail:
                     await send(tail)
+                elif fate.unborn:
+                    raise Busy
                 elif not (sent and not opening.chunked):
                     raise RefusedError(Refusal.UNAVAILABLE)
             except TimeoutError as error:
@@ -103,63 +107,23 @@ class Exchanges:
                 draining.cancel()
                 await self._reap(fate)
 
-    async def _until_exit(
-        self,
-        fate: Fate,
-        feeding: asyncio.Task[None],
-        draining: asyncio.Task[bool],
-        until: float,
-    ) -> bool:
+    async def _until_exit(self, fate: Fate, draining: asyncio.Task[bool], until: float) -> bool:
         """Wait until the worker's door is closed; True if anything was sent.
 
         Raises:
-            RefusedError: the request was refused by its sender's fault or by the worker.
+            RefusedError: the worker refused the request, or outlived its own end.
         """
         loop = asyncio.get_running_loop()
         killed = False
-        waiting: set[asyncio.Task[None] | asyncio.Task[bool]] = {feeding, draining}
         while not draining.done():
-            done, waiting = await asyncio.wait(
-                waiting,
-                timeout=max(0.0, until - loop.time()),
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if feeding in done:
-                feeding.result()
-            if not done:
+            await asyncio.wait({draining}, timeout=max(0.0, until - loop.time()))
+            if not draining.done():
                 if killed:
                     raise RefusedError(Refusal.DEADLINE)
                 killed = True
                 self._links.kill(fate, Cause.DEADLINE)
                 until = loop.time() + REAP_MAX_S
         return draining.result()
-
-    async def _feed(self, ours: socket.socket, pieces: AsyncIterator[bytes]) -> None:
-        """Give the request to the worker as it arrives, within bytes and time.
-
-        Raises:
-            RefusedError: too many bytes, or the sender paused for too long.
-        """
-        loop = asyncio.get_running_loop()
-        left = self._limits.request_max_bytes
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(self._limits.idle_max_s):
-                        piece = await anext(pieces, None)
-                except TimeoutError as error:
-                    raise RefusedError(Refusal.DEADLINE) from error
-                if piece is None:
-                    break
-                left -= len(piece)
-                if left < 0:
-                    raise RefusedError(Refusal.REFUSED)
-                for start in range(0, len(piece), PIECE_MAX_BYTES):
-                    part = piece[start : start + PIECE_MAX_BYTES]
-                    await loop.sock_sendall(ours, pack(Say.DATA, 0, part))
-            await loop.sock_sendall(ours, pack(Say.END, 0, b""))
-        except (BrokenPipeError, ConnectionResetError):
-            return  # the worker wants no more; its side of the door says why
 
     async def _reap(self, fate: Fate) -> None:
         """End the worker if it still lives and wait for the zygote's word, even when cancelled."""
@@ -172,6 +136,23 @@ class Exchanges:
             raise
         finally:
             self._links.forget(fate)
+
+
+def _note_end(task: asyncio.Task[bool]) -> None:
+    """Look at how a task ended, or asyncio would print what nobody looked at."""
+    if not task.cancelled():
+        task.exception()
+
+
+async def _feed(ours: socket.socket, request: bytes) -> None:
+    """Give the request to the worker, as fast as it reads."""
+    loop = asyncio.get_running_loop()
+    # A worker that wants no more has closed its door, and there it says why.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        for start in range(0, len(request), PIECE_MAX_BYTES):
+            part = request[start : start + PIECE_MAX_BYTES]
+            await loop.sock_sendall(ours, pack(Say.DATA, 0, part))
+        await loop.sock_sendall(ours, pack(Say.END, 0, b""))
 
 
 async def _drain(ours: socket.socket, send: Callable[[bytes], Awaitable[None]]) -> bool:

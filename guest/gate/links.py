@@ -3,6 +3,8 @@
 
 A door that closes settles everything that waited for it: a lost zygote ends its workers as
 "unknown", a lost keyholder leaves their tails empty. Nothing waits for a process that is gone.
+init gives a new door when it starts a peer again; if none comes, the peer lives and its door is
+broken, which nobody but we know, so the gate ends itself and all of its doors are made anew.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from guest import journal
-from guest.channel import Channel, GoneError, Parcel
+from guest.channel import RELINK_MAX_S, Channel, GoneError, Parcel
 from guest.door import Cause, DoorError, Ended, Ending, Opening, Process, Say
 from guest.publication import Publication
 
@@ -32,11 +35,22 @@ class Fate:
     ended: asyncio.Future[Ending]
     tail: asyncio.Future[bytes]
 
+    @property
+    def unborn(self) -> bool:
+        """Whether there was no room to make it."""
+        known = self.ended.done() and not self.ended.cancelled()
+        return known and self.ended.result().ended is Ended.UNBORN
+
 
 class Links:
-    """Both doors, adopted again whenever init has started a peer afresh."""
+    """Both doors, adopted again whenever init has started a peer afresh.
 
-    def __init__(self) -> None:
+    ``cut_off`` is called when a peer has had no door for `RELINK_MAX_S`.
+    """
+
+    def __init__(self, cut_off: Callable[[], None] = lambda: None) -> None:
+        self._cut_off = cut_off
+        self._overdue: dict[Process, asyncio.TimerHandle] = {}
         self.publication: Publication | None = None
         self.zygote_ready = False
         self._doors: dict[Process, Channel] = {}
@@ -52,9 +66,12 @@ class Links:
     def adopt(self, peer: Process, fd: int) -> None:
         """Take the new door to ``peer``; the old one, if any, is dead."""
         self._drop(peer)
-        door = Channel.adopt(fd, us=Process.GATE, them=peer)
+        # One loop serves everybody: it never waits for a peer that does not read.
+        door = Channel.adopt(fd, us=Process.GATE, them=peer, send_max_s=0)
         self._doors[peer] = door
         asyncio.get_running_loop().add_reader(door.fileno(), self._listen, peer, door)
+        if (overdue := self._overdue.pop(peer, None)) is not None:
+            overdue.cancel()
 
     def fork(self, opening: Opening, worker_fd: int) -> Fate:
         """Have a worker made that speaks over ``worker_fd``.
@@ -110,6 +127,8 @@ class Links:
             return  # the exchange has left already
         elif parcel.say is Say.ENDED and not fate.ended.done():
             fate.ended.set_result(Ending.parse(parcel.body))
+            if fate.unborn and not fate.tail.done():
+                fate.tail.set_result(b"")
         elif parcel.say is Say.TAIL and not fate.tail.done():
             fate.tail.set_result(parcel.body)
 
@@ -117,8 +136,10 @@ class Links:
         door = self._doors.pop(peer, None)
         if door is None:
             return
-        asyncio.get_running_loop().remove_reader(door.fileno())
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(door.fileno())
         door.close()
+        self._overdue[peer] = loop.call_later(RELINK_MAX_S, self._cut_off)
         if peer is Process.ZYGOTE:
             self.zygote_ready = False
         else:

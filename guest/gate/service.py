@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from guest import sandbox
 from guest.door import Refusal
-from guest.gate.exchange import Exchanges, RefusedError
+from guest.gate.arrivals import RefusedError
+from guest.gate.exchange import Exchanges
 from guest.gate.links import Links
 from guestapi import MESSAGE_MAX_BYTES, TARGET_HEX_DIGITS, Reason, refusal
 from guestapi.guest_grpc import GuestBase

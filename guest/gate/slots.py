@@ -27,6 +27,11 @@ class Slots:
         """Requests in the queue now."""
         return len(self._waiting)
 
+    @property
+    def full(self) -> bool:
+        """Whether one more request would be told Busy now."""
+        return self.running >= self.slots and self.waiting >= self._waiting_max
+
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[None]:
         """Hold a slot for the length of the block; wait for one in the queue if need be.
@@ -34,10 +39,10 @@ class Slots:
         Raises:
             Busy: the queue is full.
         """
+        if self.full:
+            raise Busy
         if self.running < self.slots:
             self.running += 1
-        elif len(self._waiting) >= self._waiting_max:
-            raise Busy
         else:
             await self._wait()
         try:

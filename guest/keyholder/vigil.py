@@ -25,6 +25,7 @@ _ENDED = {
     Ended.EXITED: receipt.Ended.EXITED,
     Ended.SIGNALLED: receipt.Ended.SIGNALLED,
     Ended.UNKNOWN: receipt.Ended.UNKNOWN,
+    Ended.UNBORN: receipt.Ended.UNKNOWN,  # not said of a worker that was born
 }
 LOST = Ending(Ended.UNKNOWN, 0, Cause.NONE)
 PARCELS_MAX: Final = 1024  # heard per turn; more than a socket holds

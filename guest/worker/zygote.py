@@ -8,6 +8,7 @@ reaps them: on the gate's word, at the deadline, or when the gate is gone.
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from guest import journal, sandbox
-from guest.channel import Channel, GoneError, Parcel, pair
+from guest.channel import RELINK_MAX_S, Channel, GoneError, Parcel, pair
 from guest.child import linked
 from guest.door import Cause, DoorError, Ended, Ending, Opening, Process, Say
 
@@ -48,22 +49,27 @@ class Zygote:
         self._deadline_s = deadline_s + DEADLINE_GRACE_S
         self._doors: dict[Process, Channel] = {Process.INIT: wiring}
         self._workers: dict[int, Worker] = {}
+        self._cut_off_at = math.inf  # a keyholder that has fallen has a new door before that
         self._selector = selectors.DefaultSelector()
         self._nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
     def serve(self) -> None:
-        """Run until init closes its door; the workers die with this process."""
+        """Run until init closes its door; the workers die with this process.
+
+        A keyholder without a new door after `RELINK_MAX_S` has not fallen: its door is broken, and
+        nobody but we know that. Then this process ends as well, and init makes every door anew.
+        """
         self._listen(Process.INIT, self._wiring)
         self._wiring.say(Say.READY)
-        while Process.INIT in self._doors:
+        while Process.INIT in self._doors and time.monotonic() < self._cut_off_at:
             for key, _ in self._selector.select(self._patience_s()):
                 key.data()
             self._end_overdue()
 
     def _patience_s(self) -> float | None:
-        if not self._workers:
-            return None
-        return max(0.0, min(w.until for w in self._workers.values()) - time.monotonic())
+        moments = [self._cut_off_at, *(worker.until for worker in self._workers.values())]
+        first = min(moments)
+        return None if first == math.inf else max(0.0, first - time.monotonic())
 
     def _listen(self, peer: Process, door: Channel) -> None:
         self._selector.register(door, selectors.EVENT_READ, lambda: self._hear(peer, door))
@@ -98,6 +104,8 @@ class Zygote:
         self._drop(peer)
         self._doors[peer] = Channel.adopt(fd, us=Process.ZYGOTE, them=peer)
         self._listen(peer, self._doors[peer])
+        if peer is Process.KEYHOLDER:
+            self._cut_off_at = math.inf
         if peer is Process.GATE:
             self._tell(peer, Say.READY)
 
@@ -108,6 +116,8 @@ class Zygote:
             return
         self._selector.unregister(door)
         door.close()
+        if peer is Process.KEYHOLDER:
+            self._cut_off_at = time.monotonic() + RELINK_MAX_S
         if peer is Process.GATE:
             for worker in self._workers.values():
                 self._kill(worker, Cause.CANCELLED)
@@ -140,20 +150,24 @@ class Zygote:
         except DoorError:
             os.close(socket_fd)
             raise
-        theirs, ours = pair()
+        try:
+            theirs, ours = pair()
+        except OSError:  # no descriptor is free
+            os.close(socket_fd)
+            self._unborn(parcel.worker)
+            return
         parent = os.getpid()
         pid = -1
-        if len(self._workers) < WORKERS_MAX and Process.KEYHOLDER in self._doors:
-            pid = _fork()
-        if pid == 0:
-            self._become_worker(opening, socket_fd, ours.detach(), parent)
-        os.close(socket_fd)
         with ours, theirs:
+            if len(self._workers) < WORKERS_MAX and Process.KEYHOLDER in self._doors:
+                pid = _fork()
+            if pid == 0:
+                self._become_worker(opening, socket_fd, ours.detach(), parent)
+            os.close(socket_fd)
             if pid < 0:
-                ending = Ending(Ended.UNKNOWN, 0, Cause.NONE)
-                self._tell(Process.GATE, Say.ENDED, parcel.worker, ending.write())
+                self._unborn(parcel.worker)
                 return
-            pidfd = os.pidfd_open(pid)
+            pidfd = os.pidfd_open(pid)  # there is room for it: one was closed just now
             until = time.monotonic() + self._deadline_s
             worker = Worker(parcel.worker, pid, pidfd, until)
             self._workers[worker.number] = worker
@@ -161,6 +175,11 @@ class Zygote:
             fds = (theirs.fileno(), pidfd)
             if not self._tell(Process.KEYHOLDER, Say.BORN, worker.number, fds=fds):
                 self._kill(worker, Cause.CANCELLED)
+
+    def _unborn(self, number: int) -> None:
+        """Tell the gate, and only the gate, that there is no room for this worker."""
+        unborn = Ending(Ended.UNBORN, 0, Cause.NONE)
+        self._tell(Process.GATE, Say.ENDED, number, unborn.write())
 
     def _become_worker(
         self, opening: Opening, socket_fd: int, door_fd: int, parent: int

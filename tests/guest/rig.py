@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import json
 import os
+import resource
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,26 @@ def is_open(fd: int) -> bool:
         fcntl.fcntl(fd, fcntl.F_GETFD)
         return True
     return False
+
+
+def descriptors_of(pid: int) -> set[int]:
+    """The descriptors that another process has open."""
+    return {int(entry.name) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+@contextlib.contextmanager
+def few_descriptors(pid: int, room: int) -> Iterator[None]:
+    """Let another process open only ``room`` more descriptors than it has open now."""
+    taken, limit = descriptors_of(pid), 0
+    while room or limit in taken:
+        room -= limit not in taken
+        limit += 1
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,8 @@ import pytest
 
 from guest.channel import Channel, GoneError, Parcel, pair
 from guest.door import Cause, Ended, Ending, Opening, Process, Refusal, Say
-from guest.gate.exchange import Exchanges, RefusedError
+from guest.gate.arrivals import RefusedError
+from guest.gate.exchange import Exchanges
 from guest.gate.links import Links
 from guest.publication import Publication
 from guest.settings import GateSettings
@@ -68,8 +69,10 @@ class Worker:
 class House:
     """The gate's links and exchanges, and the far ends of its doors."""
 
-    def __init__(self, gate_limits: GateSettings) -> None:
-        self.links = Links()
+    def __init__(
+        self, gate_limits: GateSettings, cut_off: Callable[[], None] = lambda: None
+    ) -> None:
+        self.links = Links(cut_off)
         self.exchanges = Exchanges(self.links, gate_limits)
         self.sent: list[bytes] = []
         self.workers: list[Worker] = []
@@ -139,9 +142,11 @@ class House:
 
 
 @asynccontextmanager
-async def house(gate_limits: GateSettings = LIMITS) -> AsyncIterator[House]:
+async def house(
+    gate_limits: GateSettings = LIMITS, *, cut_off: Callable[[], None] = lambda: None
+) -> AsyncIterator[House]:
     """A gate that is ready."""
-    made = House(gate_limits)
+    made = House(gate_limits, cut_off)
     try:
         await made.get_ready()
         yield made

@@ -7,6 +7,7 @@ import pytest
 
 from guest.channel import pack
 from guest.door import Cause, Ended, Ending, Process, Refusal, Say
+from guest.gate import links as links_module
 from guest.publication import Publication
 from tests.guest.gate.house import (
     PUBLICATION,
@@ -17,7 +18,6 @@ from tests.guest.gate.house import (
     refused,
     request,
     run,
-    silence,
 )
 
 
@@ -77,7 +77,7 @@ def test_a_gate_that_has_heard_of_no_key_is_unavailable() -> None:
 def test_a_lost_zygote_ends_its_exchanges_and_a_new_one_serves_the_next() -> None:
     async def scenario() -> None:
         async with house() as it:
-            task = it.start(silence())
+            task = it.start(request(b"a"))
             worker = await it.forked()
             worker.door.say(Say.CHUNK, body=b"chunk")
             await it.until(lambda: it.sent == [b"chunk"])
@@ -98,7 +98,7 @@ def test_a_lost_zygote_ends_its_exchanges_and_a_new_one_serves_the_next() -> Non
 def test_a_lost_keyholder_leaves_no_tail_and_a_new_one_serves_the_next() -> None:
     async def scenario() -> None:
         async with house() as it:
-            task = it.start(silence())
+            task = it.start(request(b"a"))
             worker = await it.forked()
             it.keyholder.close()
             worker.door.close()
@@ -128,7 +128,7 @@ def test_a_peer_that_breaks_its_door_loses_it(peer: Process) -> None:
 def test_an_ending_in_another_spelling_breaks_the_zygotes_door() -> None:
     async def scenario() -> None:
         async with house() as it:
-            task = it.start(silence())
+            task = it.start(request(b"a"))
             worker = await it.forked()
             it.zygote.say(Say.ENDED, worker.number, b"exited +0 none")
             assert await closed(it.zygote)
@@ -175,5 +175,65 @@ def test_a_gate_that_starts_again_does_not_count_from_the_same_number() -> None:
                 it.tail(worker)
                 await task
         assert abs(numbers[0] - numbers[1]) > 1000
+
+    run(scenario())
+
+
+def test_a_worker_for_which_there_is_no_room_is_busy_at_once() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            task = it.start(request(b"a"))
+            worker = await it.forked()
+            it.ended(worker, Ending(Ended.UNBORN, 0, Cause.NONE))
+            worker.door.close()
+            assert await refused(task) is Refusal.BUSY
+            await next_request_is_served(it)
+
+    run(scenario())
+
+
+def test_a_zygote_that_does_not_read_holds_up_nobody_and_its_door_is_given_up() -> None:
+    async def scenario() -> None:
+        async with house(limits(slots=4000, waiting_max=4000, deadline_s=60)) as it:
+            tasks = [it.start(request(b"a")) for _ in range(2000)]
+            done, waiting = await asyncio.wait(tasks, timeout=1)
+            assert {await refused(task) for task in done} == {Refusal.UNAVAILABLE}
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting, timeout=1)
+            assert not it.links.ready, "its KILLs could not be said"
+            await asyncio.gather(*waiting, return_exceptions=True)
+            assert it.exchanges.slots.running == 0
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("peer", [Process.ZYGOTE, Process.KEYHOLDER])
+def test_a_door_that_is_broken_for_good_ends_the_gate(
+    monkeypatch: pytest.MonkeyPatch, peer: Process
+) -> None:
+    monkeypatch.setattr(links_module, "RELINK_MAX_S", 0.1)
+
+    async def scenario() -> None:
+        cut_off = asyncio.Event()
+        async with house(cut_off=cut_off.set) as it:
+            (it.zygote if peer is Process.ZYGOTE else it.keyholder).close()
+            await it.until(lambda: not it.links.ready)
+            await cut_off.wait()
+
+    run(scenario())
+
+
+def test_a_peer_that_comes_back_in_time_keeps_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links_module, "RELINK_MAX_S", 0.2)
+
+    async def scenario() -> None:
+        cut_off = asyncio.Event()
+        async with house(cut_off=cut_off.set) as it:
+            it.zygote.close()
+            await it.until(lambda: not it.links.ready)
+            it.zygote = it.adopt(Process.ZYGOTE)
+            await asyncio.sleep(0.4)
+            assert not cut_off.is_set()
 
     run(scenario())

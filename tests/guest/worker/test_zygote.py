@@ -17,9 +17,10 @@ from guest.channel import Channel, GoneError, Parcel, pack, pair
 from guest.door import Cause, Ended, Ending, Opening, Process, Say
 from guest.worker import zygote as zygote_module
 from guest.worker.zygote import Zygote
-from tests.guest.rig import is_open
+from tests.guest.rig import descriptors_of, few_descriptors, is_open
 
 WAIT_MAX_S = 8.0
+UNBORN = Ending(Ended.UNBORN, 0, Cause.NONE)
 
 
 def work(opening: Opening, socket_fd: int, door_fd: int) -> None:
@@ -269,7 +270,7 @@ def test_without_a_keyholder_no_worker_is_made() -> None:
         assert it.ended(5).cause in {Cause.NONE, Cause.CANCELLED}
         door.close()
         door = it.fork(6, "return")
-        assert it.ended(6) == Ending(Ended.UNKNOWN, 0, Cause.NONE)
+        assert it.ended(6) == UNBORN
         door.close()
         it.keyholder = it.link(Process.KEYHOLDER)
         ends: list[Ended] = []
@@ -286,13 +287,77 @@ def test_more_workers_than_there_may_be_are_not_made(monkeypatch: pytest.MonkeyP
         for door in doors:
             heard(door)
         third = it.fork(3, "hang")
-        assert it.ended(3) == Ending(Ended.UNKNOWN, 0, Cause.NONE)
+        assert it.ended(3) == UNBORN
         it.kill(1, Cause.CANCELLED)
         it.ended(1)
         fourth = it.fork(4, "return")
         assert it.ended(4).ended is Ended.EXITED
         for door in (*doors, third, fourth):
             door.close()
+
+
+def settled(it: Hall) -> set[int]:
+    """What the zygote holds once it has all of its doors, and no worker."""
+    number, ended = 100, UNBORN
+    while ended == UNBORN:
+        it.fork(number, "return").close()
+        ended = it.ended(number)
+        number += 1
+    return descriptors_of(it.pid)
+
+
+def until_holds(it: Hall, held: set[int]) -> None:
+    """The zygote says that a worker has ended a moment before it has put everything away."""
+    end = time.monotonic() + WAIT_MAX_S
+    while descriptors_of(it.pid) != held:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("room", [1, 2], ids=["no pair", "half a pair"])
+def test_without_a_free_descriptor_no_worker_is_made_and_none_is_left(room: int) -> None:
+    with hall() as it:
+        before = settled(it)
+        with few_descriptors(it.pid, room):
+            doors = [it.fork(number, "return") for number in (1, 2)]
+            assert [it.ended(number) for number in (1, 2)] == [UNBORN] * 2
+            until_holds(it, before)
+        doors.append(it.fork(3, "return"))
+        assert it.ended(3) == Ending(Ended.EXITED, 0, Cause.NONE)
+        assert it.lives()
+        for door in doors:
+            door.close()
+
+
+def test_a_fork_whose_descriptor_was_lost_closes_the_gates_door() -> None:
+    """The kernel drops a descriptor for which there is no room; the parcel is then cut."""
+    with hall() as it:
+        settled(it)
+        with few_descriptors(it.pid, 0):
+            door = it.fork(1, "return")
+            with pytest.raises(GoneError):
+                heard(it.gate)
+        assert it.lives()
+        door.close()
+
+
+def test_a_keyholder_whose_door_is_broken_for_good_ends_the_zygote(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zygote_module, "RELINK_MAX_S", 0.3)
+    with hall() as it:
+        it.keyholder.close()
+        assert select.select([it.pidfd], [], [], WAIT_MAX_S)[0]
+
+
+def test_a_keyholder_that_comes_back_in_time_keeps_the_zygote(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zygote_module, "RELINK_MAX_S", 0.3)
+    with hall() as it:
+        before, it.keyholder = it.keyholder, it.link(Process.KEYHOLDER)
+        before.close()
+        assert not select.select([it.pidfd], [], [], 0.6)[0]
 
 
 BROKEN = [
