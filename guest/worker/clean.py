@@ -38,6 +38,7 @@ class EmptyReason(StrEnum):
     SILENT = "the model ended at once"
     ONLY_SPACE = "the model wrote only white space"
     ONLY_TEMPLATE = "the model wrote only template tokens"
+    ONLY_UNSEEN = "the model wrote only what is not shown"
 
 
 class Cut(StrEnum):

@@ -16,9 +16,9 @@ from guest import sandbox
 from guest.channel import Channel, GoneError
 from guest.door import Opening, Process, Say
 from guest.worker import tasks
-from guest.worker.clean import Cleaner
 from guest.worker.engine import AbortedError, Engine, EngineError, RoomError
 from guest.worker.intake import NotOpenedError, open_request
+from guest.worker.outward import EmptyAnswerError, shown
 from guest.worker.pace import HEARTBEAT_MS, EventStream, Pace
 from guest.worker.reply import ChunkedReply, Reply, WholeReply
 from wire.api import (
@@ -136,36 +136,29 @@ def _parse(message: bytes) -> tuple[Request, bool]:
 
 
 def _words(room: Room, prompt: tasks.Prompt, pace: Pace) -> Iterator[str]:
-    """The cleaned answer, piece by piece.
+    """The answer that may be shown, piece by piece.
 
     Raises:
         FailedError: the model said nothing that may be shown, or could not run.
         GoneError: nobody listens any more.
     """
-    cleaner = Cleaner(prompt.max_chars)
+    said = room.engine.generate(
+        prompt.prefix,
+        prompt.text,
+        max_tokens=prompt.max_tokens,
+        stop=prompt.stop,
+        abort=lambda: pace.gone,
+    )
     try:
-        for piece in room.engine.generate(
-            prompt.prefix,
-            prompt.text,
-            max_tokens=prompt.max_tokens,
-            stop=prompt.stop,
-            abort=lambda: pace.gone,
-        ):
-            if text := cleaner.push(piece):
-                yield text
-            if cleaner.ended:
-                break
+        yield from shown(said, max_chars=prompt.max_chars, carried=prompt.carried)
     except AbortedError as error:
         raise GoneError(0) from error
     except RoomError as error:
         raise FailedError(ErrorCode.TOO_LONG) from error
     except EngineError as error:
         raise FailedError(ErrorCode.WORKER_FAILED) from error
-    text, empty = cleaner.finish()
-    if empty is not None:
-        raise FailedError(ErrorCode.NO_OUTPUT)
-    if text:
-        yield text
+    except EmptyAnswerError as error:
+        raise FailedError(ErrorCode.NO_OUTPUT) from error
 
 
 def _stream(

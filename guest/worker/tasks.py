@@ -5,8 +5,9 @@ A prompt is a public prefix, learned by the zygote, and a request laid out like 
 examples. The block of a request opens and closes with a delimiter that nobody who wrote a message
 could know (`make_nonce`); inside it a message is one line, so no message can make a line of its
 own; special tokens are never parsed (`guest.worker.engine`). A small model can still be swayed by
-what it reads. What it cannot do is act: it has no tools, its answer is bounded, and it goes to the
-person who asked.
+what it reads (`docs/prompt-injection.md` says how often). What it cannot do is act: it has no
+tools, its answer is bounded, holds no link that would carry something out (`guest.worker.outward`),
+and goes to the person who asked.
 
 The time of a message is left out: it would double the tokens of most chats.
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
+from guest.worker.outward import Carried
 from guest.worker.prompts import load_prefix
 from wire.api import REWRITE, SUMMARIZE, Message, Tone, parse_rewrite, parse_summarize
 
@@ -72,6 +74,7 @@ class Prompt:
     Attributes:
         prefix: Name of the learned prefix.
         text: The request, laid out.
+        carried: What of the request may stand in the answer, see `guest.worker.outward`.
         omitted: Messages left out because the chat is too long, the oldest ones.
         max_tokens: Tokens the answer may have.
         max_chars: Characters the answer may have.
@@ -80,6 +83,7 @@ class Prompt:
 
     prefix: str
     text: str = field(repr=False)
+    carried: Carried
     omitted: int
     max_tokens: int
     max_chars: int
@@ -142,6 +146,7 @@ def _summarize(body: bytes, nonce: str, meter: Meter) -> Prompt:
     return Prompt(
         prefix=SUMMARIZE_PREFIX,
         text=SUMMARY_LAYOUT.format(nonce=nonce, block=block),
+        carried=Carried.of(block),
         omitted=len(messages) - len(lines),
         max_tokens=SUMMARY_MAX_TOKENS,
         max_chars=SUMMARY_MAX_CHARS,
@@ -160,6 +165,7 @@ def _rewrite(body: bytes, nonce: str, meter: Meter) -> Prompt:
     return Prompt(
         prefix=prefix,
         text=text,
+        carried=Carried.of(block, own=block),
         omitted=0,
         max_tokens=max_tokens,
         max_chars=max_tokens * TOKEN_MAX_CHARS,

@@ -161,3 +161,15 @@ def test_the_digest_covers_each_prefix_and_layout(monkeypatch: pytest.MonkeyPatc
             digests.add(tasks.prompts_digest())
     assert len(digests) == 1 + 2 + len(tasks.PREFIXES)
     assert {len(digest) for digest in digests} == {32}
+
+
+def test_a_summary_may_repeat_numbers_of_the_chat_and_no_link() -> None:
+    carried = summarize(chat("Ana: see https://a.example", "Ben: call +49 151 1234567")).carried
+    assert (carried.links, carried.words) == (frozenset(), frozenset())
+    assert "491511234567" in carried.digits
+
+
+def test_a_rewritten_text_may_repeat_what_its_author_wrote() -> None:
+    carried = rewrite("see https://a.example, **now**").carried
+    assert carried.links == {"https://a.example"}
+    assert "**now**" in carried.words
