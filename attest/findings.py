@@ -163,6 +163,7 @@ class Reason(StrEnum):
     UNKNOWN_MODEL = "unknown-model"
     UNKNOWN_PROMPTS = "unknown-prompts"
     UNKNOWN_CONFIGURATION = "unknown-configuration"
+    LACKING_NOT_ACCEPTED = "lacking-not-accepted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,13 @@ STATEMENT_RULES: tuple[GapRule[StatementPolicy], ...] = (
         f"keys may live longer than {KEY_LIFE_S} s, so that a stolen one is of use for longer",
         (),
     ),
+    GapRule(
+        "lacking",
+        "statement.lacking",
+        lambda p: bool(p.lacking),
+        "a guest is accepted that says itself that isolation or a setting of its kernel is missing",
+        (),
+    ),
 )
 
 

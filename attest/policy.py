@@ -16,7 +16,7 @@ from attest.canonical import write_canonical
 from attest.closed import read_record, write_record
 from attest.scalars import Text, Whole
 from attest.snp.policy import SnpPolicy
-from attest.statement import Digest, Platform, Variant
+from attest.statement import Digest, Lack, Platform, Variant
 from attest.tdx.policy import TdxPolicy
 
 POLICIES_REMEMBERED = 16
@@ -33,6 +33,7 @@ class StatementPolicy:
         models: accepted SHA-256 of the model file.
         prompts: accepted SHA-256 over the prompts.
         configurations: accepted SHA-256 over the guest's configuration.
+        lacking: what a guest may lack of its isolation and start self-test; nothing when empty.
     """
 
     products: frozenset[Annotated[str, Text(64)]]
@@ -41,6 +42,7 @@ class StatementPolicy:
     models: frozenset[Digest]
     prompts: frozenset[Digest]
     configurations: frozenset[Digest]
+    lacking: frozenset[Lack]
 
     def __post_init__(self) -> None:
         for name in ("products", "variants", "models", "prompts", "configurations"):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hmac import compare_digest
 
-from attest.findings import Reason, Rule, any_hex
+from attest.findings import Reason, Rule, any_hex, words
 from attest.policy import StatementPolicy
 from attest.statement import Platform, Statement
 
@@ -106,5 +106,12 @@ STATEMENT_RULES: tuple[Rule[StatementPolicy, Told], ...] = (
         lambda p, c: c.statement.configuration in p.configurations,
         lambda p, c: any_hex(p.configurations),
         lambda c: c.statement.configuration.hex(),
+    ),
+    Rule(
+        "B7",
+        Reason.LACKING_NOT_ACCEPTED,
+        lambda p, c: p.lacking.issuperset(c.statement.lacking),
+        lambda p, c: words(p.lacking),
+        lambda c: words(frozenset(c.statement.lacking)),
     ),
 )

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
 _HEX_DIGITS = frozenset("0123456789abcdef")
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _TRUTH = {"false": False, "true": True}
 
@@ -47,6 +48,25 @@ class Text:
 
     def write(self, value: str) -> str:
         """The string itself."""
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """1 to ``most`` characters: lower-case words of letters and digits, a dash between two."""
+
+    most: int
+    native: ClassVar[type] = str
+
+    def read(self, text: str) -> str:
+        """The name itself."""
+        words = text.split("-")
+        if len(text) > self.most or not _NAME_CHARACTERS.issuperset(text) or not all(words):
+            raise ValueError(f"wanted a lower-case-with-dashes name of at most {self.most}")
+        return text
+
+    def write(self, value: str) -> str:
+        """The name itself."""
         return value
 
 

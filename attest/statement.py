@@ -16,17 +16,20 @@ from typing import Annotated, Literal
 from attest.canonical import read_canonical, write_canonical
 from attest.closed import Notation, read_record, write_record
 from attest.errors import FormatError
-from attest.scalars import Base64Url, Hex, Text, Whole
+from attest.scalars import Base64Url, Hex, Name, Text, Whole
 
 STATEMENT_MAX_BYTES = 32768
 KEY_CONFIG_MAX_BYTES = 4096
 KEY_CONFIGS_MAX = 8
 CHECKPOINT_MAX_CHARACTERS = 8192
+LACKING_MAX = 64
+LACKING_MAX_CHARACTERS = 64
 UNIX_TIME_MAX_S = 253402300799  # 9999-12-31T23:59:59Z
 PRODUCT = "sealroom"
 
 Digest = Annotated[bytes, Hex(32)]
 UnixTime = Annotated[int, Whole(0, UNIX_TIME_MAX_S)]
+Lack = Annotated[str, Name(LACKING_MAX_CHARACTERS)]
 
 
 class Platform(StrEnum):
@@ -59,6 +62,7 @@ class Statement:
         model: SHA-256 of the model file.
         prompts: SHA-256 over the prompts.
         configuration: SHA-256 over the guest's configuration document.
+        lacking: what the guest lacks of its isolation and of its start self-test, sorted by name.
         receipt_key: Ed25519 public key that signs erasure receipts.
         checkpoint: latest cosigned log checkpoint that the guest has seen, or None.
     """
@@ -73,6 +77,7 @@ class Statement:
     model: Digest
     prompts: Digest
     configuration: Digest
+    lacking: tuple[Lack, ...]
     receipt_key: Annotated[bytes, Hex(32)]
     checkpoint: Annotated[str, Text(CHECKPOINT_MAX_CHARACTERS)] | None
     format: Literal["sealroom-statement/1"] = "sealroom-statement/1"
@@ -82,6 +87,10 @@ class Statement:
             raise ValueError(f"wanted 1 to {KEY_CONFIGS_MAX} key configs")
         if len(set(self.key_configs)) != len(self.key_configs):
             raise ValueError("a key config stands twice")
+        if len(self.lacking) > LACKING_MAX:
+            raise ValueError(f"wanted at most {LACKING_MAX} names in lacking")
+        if self.lacking != tuple(sorted(set(self.lacking))):
+            raise ValueError("lacking is not sorted, or a name stands twice")
         if self.not_before >= self.not_after:
             raise ValueError("the statement ends before it begins")
 

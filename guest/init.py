@@ -72,11 +72,14 @@ class Init:
         *,
         model: int,
         prompts: bytes,
+        lacking: tuple[str, ...],
         listener: socket.socket,
         programs: Mapping[Process, tuple[str, ...]] = PROGRAMS,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the configuration document, the model's descriptor and the listening socket.
+
+        ``lacking`` is what this guest lacks of its isolation, sorted; it is in the statement.
 
         Raises:
             ConfigError: the document cannot be used.
@@ -87,6 +90,7 @@ class Init:
             model=read.model.digest,
             prompts=prompts,
             configuration=read.digest,
+            lacking=lacking,
         )
         self._bodies = {
             Process.GATE: write_sections(read.gate),

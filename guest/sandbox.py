@@ -39,9 +39,9 @@ LANDLOCK_RIGHTS: Final[Mapping[int, tuple[int, int, int]]] = {
     6: ((1 << 16) - 1, 3, 3),
 }
 NOT_YET: Final = (
-    "own-user",
     "network-namespace",
-    "system-call-filter of gate, keyholder and zygote",
+    "own-user",
+    "system-call-filter",
 )
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -166,6 +166,6 @@ def enter(
 
 
 def missing() -> tuple[str, ...]:
-    """Names of the steps that are not taken on this host, for health."""
+    """Names of the steps that are not taken on this host, sorted, for statement and health."""
     absent = () if _landlock_abi() >= 1 else (NO_PATHS.name,)
-    return absent + NOT_YET
+    return tuple(sorted(absent + NOT_YET))

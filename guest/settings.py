@@ -82,6 +82,7 @@ class Identity:
     model: bytes  # SHA-256 of the GGUF
     prompts: bytes  # SHA-256 over the public prompt prefixes
     configuration: bytes  # SHA-256 of the configuration document
+    lacking: tuple[str, ...]  # of isolation and start self-test, sorted (`guest.selftest`)
 
 
 Section = TypeVar("Section")
@@ -89,6 +90,7 @@ Section = TypeVar("Section")
 _FROM_JSON: dict[str, Callable[[Any], Any]] = {
     "int": int,
     "bytes": bytes.fromhex,
+    "tuple[str, ...]": tuple,
     "tuple[Kem, ...]": lambda names: tuple(Kem(name) for name in names),
     "Variant": Variant,
     "str | None": lambda text: text,

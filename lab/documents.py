@@ -19,6 +19,7 @@ import yaml
 from attest.endorsements import write_endorsements
 from attest.roots import write_roots
 from attest.statement import Platform
+from guest import sandbox
 from guest.worker.tasks import prompts_digest
 from lab.mocktsm import (
     MockSnp,
@@ -139,6 +140,7 @@ def write_trust(plan: GuestPlan, *, relay: str, model: bytes, config: bytes) -> 
         prompts=prompts_digest(),
         configuration=hashlib.sha256(config).digest(),
         max_life_s=3600 + 60,
+        lacking=frozenset(sandbox.missing()),
     )
     document = {
         "format": "sealroom-trust/1",

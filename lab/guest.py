@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from guest import sandbox
 from guest.config import CONFIG_MAX_BYTES, ConfigError
 from guest.door import Process
 from guest.init import PROGRAMS, Init
@@ -62,6 +63,7 @@ def main() -> int:
             document,
             model=os.open(given.model, os.O_RDONLY | os.O_CLOEXEC),
             prompts=prompts_digest(),
+            lacking=sandbox.missing(),
             listener=listener,
             programs=programs,
             on_ready=lambda: print("ready", flush=True),

@@ -73,6 +73,7 @@ def guest_json(guest: VerifiedGuest) -> Json:
         "advisories": list(guest.advisories),
         "measurement": guest.measurement.hex(),
         "epoch": guest.statement.epoch,
+        "lacking": list(guest.statement.lacking),
         "targets": [target(config) for config in guest.key_configs],
         "expires": _time(guest.expires),
         "policy_digest": guest.policy_digest.hex(),
@@ -92,6 +93,7 @@ def guest_lines(guest: VerifiedGuest) -> Iterator[str]:
     yield f"measurement  {guest.measurement.hex()}"
     yield f"keys         {', '.join(target(config) for config in guest.key_configs)}"
     yield f"epoch        {statement.epoch}, good until {_time(guest.expires)}"
+    yield f"lacking      {', '.join(statement.lacking) or 'nothing'}"
     yield f"policy       {guest.policy_digest.hex()}"
     yield from _check_lines(guest.notes, guest.checks)
 

@@ -54,6 +54,7 @@ def strict(lines: Iterable[ProductLine], *, tdx: bool = False) -> Document:
             "models": [],
             "prompts": [],
             "configurations": [],
+            "lacking": [],
         },
     }
 
@@ -69,6 +70,7 @@ def pinned(snp: SnpPolicy | None, tdx: TdxPolicy | None, statement: Statement | 
         models=frozenset({statement.model}),
         prompts=frozenset({statement.prompts}),
         configurations=frozenset({statement.configuration}),
+        lacking=frozenset(statement.lacking),
     )
     return _format_first(write_policy(Policy(snp=snp, tdx=tdx, statement=told)))
 

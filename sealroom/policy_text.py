@@ -74,6 +74,8 @@ COMMENTS: Mapping[str, str] = {
     "statement.models": "SHA-256 of the model file.",
     "statement.prompts": "SHA-256 over the prompts.",
     "statement.configurations": "SHA-256 over the guest's configuration document.",
+    "statement.lacking": "What the guest may lack of its isolation and start self-test, by the "
+    "names that it gives; empty for nothing.",
 }
 
 _INDENT = "  "

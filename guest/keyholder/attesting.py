@@ -82,6 +82,7 @@ def attest(
                 model=identity.model,
                 prompts=identity.prompts,
                 configuration=identity.configuration,
+                lacking=identity.lacking,
                 receipt_key=claims.receipt_key,
                 checkpoint=None,
             )

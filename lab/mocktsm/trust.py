@@ -43,6 +43,7 @@ def mock_policy(
     prompts: bytes,
     configuration: bytes,
     max_life_s: int,
+    lacking: frozenset[str] = frozenset(),
 ) -> Policy:
     """A strict policy for exactly this mock guest; the digests are SHA-256."""
     statement = StatementPolicy(
@@ -52,6 +53,7 @@ def mock_policy(
         models=frozenset({model}),
         prompts=frozenset({prompts}),
         configurations=frozenset({configuration}),
+        lacking=lacking,
     )
     return Policy(
         snp=_snp_policy(platform) if isinstance(platform, MockSnp) else None,
@@ -67,6 +69,7 @@ def mock_policy_mapping(
     prompts: bytes,
     configuration: bytes,
     max_life_s: int,
+    lacking: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     """`mock_policy` in the form of a trust file, which `attest.read_policy` reads."""
     policy = mock_policy(
@@ -75,6 +78,7 @@ def mock_policy_mapping(
         prompts=prompts,
         configuration=configuration,
         max_life_s=max_life_s,
+        lacking=lacking,
     )
     return write_policy(policy)
 

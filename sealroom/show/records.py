@@ -39,6 +39,7 @@ MEANS: Mapping[str, str] = {
     "model": "SHA-256 of the model file",
     "prompts": "SHA-256 over the prompts",
     "configuration": "SHA-256 over the guest's configuration",
+    "lacking": "what the guest says that it lacks of its isolation and start self-test",
     "receipt_key": "Ed25519 key that signs erasure receipts",
     "checkpoint": "latest log checkpoint that the guest has seen",
     "exchange": "SHA-256 over the exchange's encapsulated key and response nonce",
@@ -70,10 +71,12 @@ def explain_statement(data: bytes) -> list[Section]:
     """
     statement = parse_statement(data)
     unusual = {
-        "variant": "" if statement.variant is Variant.PRODUCTION else "not the production image"
+        "variant": "" if statement.variant is Variant.PRODUCTION else "not the production image",
+        "lacking": "a production guest lacks nothing" if statement.lacking else "",
     }
     read = {
         "key_configs": ", ".join(target(config) for config in statement.key_configs),
+        "lacking": ", ".join(statement.lacking) or "nothing",
         "not_before": _moment(statement.not_before),
         "not_after": _moment(statement.not_after),
     }

@@ -180,4 +180,5 @@ BREAKS: dict[Reason, tuple[Stage, Callable[[], Case]]] = {
     Reason.UNKNOWN_MODEL: (S, lambda: stated(model=b"\x01" * 32)),
     Reason.UNKNOWN_PROMPTS: (S, lambda: stated(prompts=b"\x01" * 32)),
     Reason.UNKNOWN_CONFIGURATION: (S, lambda: stated(configuration=b"\x01" * 32)),
+    Reason.LACKING_NOT_ACCEPTED: (S, lambda: stated(lacking=("own-user",))),
 }

@@ -50,6 +50,7 @@ STATEMENT = Statement(
     model=MODEL,
     prompts=PROMPTS,
     configuration=CONFIGURATION,
+    lacking=(),
     receipt_key=b"\x03" * 32,
     checkpoint=None,
 )

@@ -111,6 +111,7 @@ CLOSED = Policy(
         models=DIGEST,
         prompts=DIGEST,
         configurations=DIGEST,
+        lacking=frozenset(),
     ),
 )
 
@@ -160,6 +161,7 @@ OPENED: dict[str, Callable[[], Policy]] = {
     "tdx-sept-ve": tdx(td_requires=frozenset()),
     "not-production": statement(variants=frozenset({Variant.PRODUCTION, Variant.MOCK})),
     "key-life": statement(life_s=3601),
+    "lacking": statement(lacking=frozenset({"own-user"})),
 }
 
 

@@ -15,6 +15,8 @@ from attest import FormatError
 from attest.statement import (
     KEY_CONFIG_MAX_BYTES,
     KEY_CONFIGS_MAX,
+    LACKING_MAX,
+    LACKING_MAX_CHARACTERS,
     STATEMENT_MAX_BYTES,
     parse_statement,
     report_data,
@@ -23,6 +25,19 @@ from attest.statement import (
 from tests.attest.case import STATEMENT
 
 WRITTEN = write_statement(STATEMENT)
+NOT_NAMES = (
+    "",
+    "-",
+    "-a",
+    "a-",
+    "a--b",
+    "A",
+    "a b",
+    "a_b",
+    "\u00e9",
+    "\u0661",
+    "s" * (LACKING_MAX_CHARACTERS + 1),
+)
 
 
 def test_a_statement_is_one_line_of_canonical_json() -> None:
@@ -33,7 +48,13 @@ def test_a_statement_is_one_line_of_canonical_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", [STATEMENT, replace(STATEMENT, checkpoint="log.example\n7\n")]
+    "statement",
+    [
+        STATEMENT,
+        replace(STATEMENT, checkpoint="log.example\n7\n"),
+        replace(STATEMENT, lacking=("a", "no-paths", "s" * LACKING_MAX_CHARACTERS)),
+        replace(STATEMENT, lacking=tuple(f"lack-{n:02}" for n in range(LACKING_MAX))),
+    ],
 )
 def test_a_statement_reads_back_as_written(statement: Any) -> None:
     assert parse_statement(write_statement(statement)) == statement
@@ -55,6 +76,9 @@ def test_several_post_quantum_key_configs_fit() -> None:
         {"key_configs": (b"same", b"same")},
         {"key_configs": tuple(bytes([n]) for n in range(KEY_CONFIGS_MAX + 1))},
         {"not_before": 5, "not_after": 5},
+        {"lacking": ("own-user", "own-user")},
+        {"lacking": ("own-user", "no-paths")},
+        {"lacking": tuple(f"lack-{n:02}" for n in range(LACKING_MAX + 1))},
     ],
 )
 def test_a_statement_that_makes_no_sense_cannot_be_constructed(changes: dict[str, Any]) -> None:
@@ -73,6 +97,7 @@ def test_a_statement_that_makes_no_sense_cannot_be_constructed(changes: dict[str
         {"key_configs": (bytes(KEY_CONFIG_MAX_BYTES + 1),)},
         {"key_configs": (b"",)},
         {"checkpoint": ""},
+        *({"lacking": (name,)} for name in NOT_NAMES),
     ],
 )
 def test_what_would_not_be_read_is_not_written(changes: dict[str, Any]) -> None:
@@ -88,6 +113,11 @@ def test_what_would_not_be_read_is_not_written(changes: dict[str, Any]) -> None:
         (b'"epoch":7', b'"epoch":"7"'),
         (b'"epoch":7', b'"epoch":true'),
         (b'"epoch":7,', b""),
+        (b'"lacking":[]', b'"lacking":null'),
+        (b'"lacking":[]', b'"lacking":["b","a"]'),
+        (b'"lacking":[]', b'"lacking":["a","a"]'),
+        (b'"lacking":[]', b'"lacking":["Own-User"]'),
+        (b'"lacking":[],', b""),
         (b'"epoch":7', b'"epoch":7,"extra":1'),
         (b'"epoch":7', b'"epoch":7,"epoch":7'),
         (b"statement/1", b"statement/2"),

@@ -80,7 +80,11 @@ def keyholder(
     """Run `lab.keyholder` as planned, on a platform with `faults`."""
     read = parse_config(write_config(plan, MODEL))
     identity = Identity(
-        variant=read.variant, model=MODEL, prompts=PROMPTS, configuration=read.digest
+        variant=read.variant,
+        model=MODEL,
+        prompts=PROMPTS,
+        configuration=read.digest,
+        lacking=(),
     )
     mock = json.dumps({**plan.mock(), "faults": faults})
     log = folder / f"{'-'.join(faults)}-{'-'.join(map(str, faults.values()))}.log"

@@ -46,6 +46,7 @@ class House:
             document(),
             model=self.model,
             prompts=b"p" * 32,
+            lacking=(),
             listener=self.listener,
             programs={
                 process: (
@@ -307,7 +308,7 @@ def test_what_happened_is_written_down_as_events_and_numbers(
 
 def test_a_configuration_that_cannot_be_used_starts_nothing() -> None:
     with pytest.raises(ConfigError, match="slots"), socket.socket() as listener:
-        Init(document(gate__slots=0), model=0, prompts=b"p" * 32, listener=listener)
+        Init(document(gate__slots=0), model=0, prompts=b"p" * 32, lacking=(), listener=listener)
 
 
 def test_each_program_of_the_guest_can_be_found() -> None:

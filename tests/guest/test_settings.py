@@ -26,7 +26,13 @@ SECTIONS: tuple[Any, ...] = (
     ModelSettings(digest=bytes(range(32)), context_tokens=4096, threads=1),
     AnswerSettings(tick_ms=200),
     StaplingSettings(endorsements="/run/endorsements.json"),
-    Identity(variant=Variant.MOCK, model=b"m" * 32, prompts=b"p" * 32, configuration=b"c" * 32),
+    Identity(
+        variant=Variant.MOCK,
+        model=b"m" * 32,
+        prompts=b"p" * 32,
+        configuration=b"c" * 32,
+        lacking=("network-namespace", "own-user"),
+    ),
 )
 
 

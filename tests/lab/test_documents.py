@@ -11,6 +11,7 @@ import pytest
 from attest import Refused, amd_roots, parse_evidence, verify
 from attest.findings import Reason
 from attest.statement import Platform
+from guest import sandbox
 from guest.config import parse_config
 from guest.keyholder.attesting import Claims, attest
 from guest.settings import Identity, StaplingSettings, Variant
@@ -30,6 +31,7 @@ def evidence_of(plan: GuestPlan, config: bytes) -> bytes:
         model=MODEL,
         prompts=prompts_digest(),
         configuration=hashlib.sha256(config).digest(),
+        lacking=sandbox.missing(),
     )
     now = int(datetime.now(UTC).timestamp())
     claims = Claims(

@@ -101,6 +101,7 @@ class Guest:
             model=MODEL,
             prompts=PROMPTS,
             configuration=CONFIGURATION,
+            lacking=(),
             receipt_key=self._receipt_key.public_key().public_bytes_raw(),
             checkpoint=None,
         )

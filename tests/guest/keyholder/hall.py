@@ -15,7 +15,11 @@ from guest.settings import Identity, KeySettings, StaplingSettings, Variant
 from tests.guest.keyholder.clients import SETTINGS
 
 IDENTITY = Identity(
-    variant=Variant.MOCK, model=b"m" * 32, prompts=b"p" * 32, configuration=b"c" * 32
+    variant=Variant.MOCK,
+    model=b"m" * 32,
+    prompts=b"p" * 32,
+    configuration=b"c" * 32,
+    lacking=("own-user",),
 )
 NO_BUNDLE = StaplingSettings(endorsements=None)
 WAIT_MAX_S = 10.0

@@ -61,6 +61,7 @@ def test_the_first_publication_is_evidence_that_verifies() -> None:
             prompts=IDENTITY.prompts,
             configuration=IDENTITY.configuration,
             max_life_s=3600,
+            lacking=frozenset(IDENTITY.lacking),
         )
         evidence, endorsements = parse_evidence(publication.evidence)
         guest = verify(
@@ -73,6 +74,7 @@ def test_the_first_publication_is_evidence_that_verifies() -> None:
         assert tuple(target(config) for config in guest.key_configs) == publication.targets
         assert guest.statement.epoch == publication.epoch == 1
         assert guest.statement.not_after == publication.not_after
+        assert guest.statement.lacking == IDENTITY.lacking
 
     run(scenario)
 

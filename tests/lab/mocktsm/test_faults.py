@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,11 @@ from lab.mocktsm.tdx_faults import TDX_FAULTS, tdx_endorsements
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LIFE = NOW - timedelta(days=1), NOW + timedelta(days=29)
-DIGESTS = {"model": b"\x01" * 32, "prompts": b"\x02" * 32, "configuration": b"\x03" * 32}
+DIGESTS: dict[str, Any] = {
+    "model": b"\x01" * 32,
+    "prompts": b"\x02" * 32,
+    "configuration": b"\x03" * 32,
+}
 
 
 def statement(platform: Platform) -> bytes:
@@ -36,6 +41,7 @@ def statement(platform: Platform) -> bytes:
             not_before=int(NOW.timestamp()) - 60,
             not_after=int(NOW.timestamp()) + 60,
             epoch=1,
+            lacking=(),
             receipt_key=bytes(32),
             checkpoint=None,
             model=DIGESTS["model"],

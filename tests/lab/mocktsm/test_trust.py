@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from attest import read_policy
@@ -10,7 +12,11 @@ from attest.snp.certificate import KeyKind
 from attest.statement import Variant
 from lab.mocktsm import MockSnp, mock_policy, mock_policy_mapping
 
-DIGESTS = {"model": b"\x01" * 32, "prompts": b"\x02" * 32, "configuration": b"\x03" * 32}
+DIGESTS: dict[str, Any] = {
+    "model": b"\x01" * 32,
+    "prompts": b"\x02" * 32,
+    "configuration": b"\x03" * 32,
+}
 
 
 @pytest.mark.parametrize("kind", list(KeyKind))
