@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,9 +46,14 @@ class Deployment:
         model: Path,
         plan: GuestPlan | None = None,
         *,
-        programs: dict[str, str] | None = None,
+        programs: Mapping[str, str] | None = None,
+        modules: Mapping[str, str] | None = None,
     ) -> None:
-        """Prepare a deployment that keeps its files in ``folder`` and runs the GGUF ``model``."""
+        """Prepare a deployment that keeps its files in ``folder`` and runs the GGUF ``model``.
+
+        ``programs`` run in the place of a process of the guest, ``modules`` in that of the module
+        that is the guest, the ingress or the relay.
+        """
         self.folder = folder.absolute()
         self.plan = replace(plan or GuestPlan(), endorsements=self.bundle)
         self.relay_url = ""
@@ -57,6 +62,7 @@ class Deployment:
         self.observations: list[dict[str, Any]] = []
         self._model = model
         self._programs = programs or {}
+        self._modules = modules or {}
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
         self._arguments: dict[str, Sequence[str]] = {}
 
@@ -164,9 +170,13 @@ class Deployment:
     def _run(self, name: str, arguments: Sequence[str], listen: str = "127.0.0.1:0") -> str:
         """Start a part and return the address it listens on."""
         self._arguments[name] = arguments
+        module, *rest = arguments
         with self.log(name).open("ab") as log:
             self._parts[name] = subprocess.Popen(  # noqa: S603 - our own modules, no shell
-                [sys.executable, "-m", *arguments, f"--listen={listen}"],
+                [
+                    *(sys.executable, "-m", self._modules.get(name, module)),
+                    *(*rest, f"--listen={listen}"),
+                ],
                 stdout=subprocess.PIPE,
                 stderr=log,
             )

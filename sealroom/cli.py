@@ -14,7 +14,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sealroom import __version__, cli_endorsements, cli_policy, cli_show, cli_types, cli_verify
+from sealroom import (
+    __version__,
+    cli_attack,
+    cli_endorsements,
+    cli_policy,
+    cli_show,
+    cli_types,
+    cli_verify,
+)
 from sealroom.cli_measure import add_explain, add_measure
 from sealroom.cli_report import error_json, error_lines, printable
 from sealroom.cli_tasks import rewrite, summarize
@@ -24,7 +32,7 @@ from wire.api import Tone
 # 128 + SIGPIPE, as a shell reports a command whose reader went away.
 EXIT_BROKEN_PIPE = 141
 
-# The commands about evidence. Only `endorsements` uses a network.
+# The commands about evidence, and `attack`. Only `endorsements` and `attack` use a network.
 _EVIDENCE_COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
     ("verify", "judge evidence, offline", cli_verify.add_options),
     ("show", "print what any piece of evidence says, field by field", cli_show.add_options),
@@ -32,6 +40,7 @@ _EVIDENCE_COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], No
     ("endorsements", "fetch what a report is verified with", cli_endorsements.add_options),
     ("measure", "say what a guest's report must show, offline", add_measure),
     ("explain", "say why a measurement is not the expected one", add_explain),
+    ("attack", "attack a deployment, by default a fresh one of the lab", cli_attack.add_options),
 )
 
 EXIT_CODES_HELP = """\
@@ -49,6 +58,8 @@ exit codes:
    63  the guest refused
    64  the answer is cut off, altered, or without a good receipt
    65  the input cannot be read or sent
+   70  an attack succeeded
+   71  an attack could not be carried out, and none succeeded
   130  interrupted
   141  nobody reads the output
 """

@@ -173,6 +173,10 @@ EXIT_OK = 0
 EXIT_USAGE = 1
 EXIT_INTERRUPTED = 130
 
+# Of `sealroom attack`, whose outcomes are not errors.
+EXIT_ATTACK_SUCCEEDED = 70
+EXIT_ATTACK_UNCLEAR = 71
+
 # `NotTrusted` exits with the code of the stage that failed.
 STAGE_EXIT_CODES: dict[Stage, int] = {
     Stage.FORMAT: 10,

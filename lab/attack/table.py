@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of all attacks that need a lab, in the order in which they run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lab.attack import platform, statements
+from lab.attack.site import LabSite
+from sealroom.attack.attack import Attack
+
+ATTACKS: Final[tuple[Attack[LabSite], ...]] = (*platform.ATTACKS, *statements.ATTACKS)
