@@ -61,8 +61,8 @@ class LlamaApi(Protocol):
     llama_state_seq_get_size: Callable[[Address, int], int]
     llama_state_seq_get_data: Callable[[Address, State, int, int], int]
     llama_state_seq_set_data: Callable[[Address, State, int, int], int]
-    # (context, row): the scores of the next token, a float for each token of the vocabulary
     llama_sampler_init_greedy: Callable[[], Address]
+    # (sampler, context, row): the token chosen by the scores of that row, -1 being the last
     llama_sampler_sample: Callable[[Address, Address, int], int]
     llama_vocab_is_eog: Callable[[Address, int], bool]
     # (vocabulary, text, its bytes, tokens, their room, add special, parse special)

@@ -22,6 +22,7 @@ NAMES = {
     "worker": Process.ZYGOTE,
     "zygote": Process.ZYGOTE,
     "drill": Process.ZYGOTE,
+    "overheard": Process.ZYGOTE,
 }
 
 T = TypeVar("T")
