@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Final
 
-from guest import sandbox
+from guest import faults, sandbox
 from guest.channel import Channel, Parcel
 from guest.door import Process, Say
 
@@ -29,6 +29,7 @@ def start(
         SandboxError: a step of the sandbox was refused.
         GoneError, DoorError: init is gone, or of another version.
     """
+    faults.install(process)
     fd, parent = (int(argument) for argument in sys.argv[1:3])
     os.umask(0o077)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for init, which ends us in order
