@@ -142,6 +142,12 @@ def test_a_kernel_needs_a_place_for_its_hashes(name: str) -> None:
         replace(LAUNCH, firmware=FIRMWARE[name])
 
 
+def test_a_kernel_needs_a_page_at_the_address_of_the_table() -> None:
+    firmware = replace(FIRMWARE["without-hashes"], hashes_gpa=ovmf.HASHES_GPA)
+    with pytest.raises(FormatError, match="wanted an AmdSev build of OVMF"):
+        replace(LAUNCH, firmware=firmware)
+
+
 def test_a_kernel_needs_the_address_of_the_table() -> None:
     with pytest.raises(FormatError, match="wanted an AmdSev build of OVMF"):
         replace(LAUNCH, firmware=replace(LAUNCH.firmware, hashes_gpa=None))
