@@ -17,6 +17,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict
 from typing import Final, Protocol
 
+from services.journal import quiet_all
 from services.observer import Observation
 
 STOPPED: Final = 0
@@ -76,6 +77,7 @@ def add_service_arguments(parser: argparse.ArgumentParser, *, listen: str) -> No
 
 def run(service: AbstractAsyncContextManager[Service], host: str) -> int:
     """Run `service` until a signal comes, and return the exit code."""
+    quiet_all()
     try:
         asyncio.run(_until_signalled(service, host))
     except OSError as error:

@@ -28,6 +28,15 @@ class PlaceHandler(logging.Handler):
         sys.stderr.write(f"{record.name}: {record.exc_info[0].__name__} at {place}\n")
 
 
+def quiet_all() -> None:
+    """Let nothing else be printed either: asyncio and other libraries, and what nobody catches."""
+    logging.root.handlers = [PlaceHandler(logging.ERROR)]
+    logging.raiseExceptions = False
+    sys.excepthook = lambda kind, error, trace: logging.root.error(
+        "", exc_info=(kind, error, trace)
+    )
+
+
 def journal(name: str) -> logging.Logger:
     """The logger of the service `name`. It shares nothing with the root logger."""
     logger = logging.getLogger(name)

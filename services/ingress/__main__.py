@@ -5,10 +5,19 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 
-from services.command import EXIT_CODES, add_service_arguments, print_observation, run
+from services.command import (
+    EXIT_CODES,
+    add_service_arguments,
+    listen_address,
+    print_observation,
+    run,
+)
 from services.ingress.address import AddressError, GuestAddress, parse_address
 from services.ingress.ingress import Ingress
+from services.ingress.metrics import Metrics
+from services.ingress.metrics_server import MeasuredIngress
 from services.observer import unobserved
 
 DESCRIPTION = """\
@@ -16,7 +25,8 @@ The operator's HTTP door to the guests (an OHTTP gateway resource that cannot de
 
 POST /t/TARGET goes to the guest that has TARGET, as opaque bytes. The guests' evidence and keys
 are served at /.well-known/sealroom-evidence and /.well-known/ohttp-gateway. GET /healthz is 200
-while at least one guest answers. Prints 'listening on HOST:PORT' when it is ready.
+while at least one guest answers. Prints 'listening on HOST:PORT' when it is ready, and before that,
+if asked for metrics, 'metrics on HOST:PORT'.
 """
 
 
@@ -44,10 +54,27 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="ADDRESS",
         help="a guest: tcp:HOST:PORT or vsock:CID:PORT; may be given several times",
     )
+    parser.add_argument(
+        "--metrics",
+        type=listen_address,
+        metavar="HOST:PORT",
+        help="show coarse counts at /metrics of this address, for the operator (default: nowhere)",
+    )
     options = parser.parse_args(arguments)
     host, port = options.listen
     observer = print_observation if options.observe else unobserved
-    return run(Ingress(options.guest, host=host, port=port, observer=observer), host)
+    metrics = Metrics(clock=time.monotonic)
+    ingress = Ingress(options.guest, host=host, port=port, observer=observer, metrics=metrics)
+    if options.metrics is None:
+        return run(ingress, host)
+    shown, metrics_port = options.metrics
+
+    def ready(port: int) -> None:
+        name = f"[{shown}]" if ":" in shown else shown
+        print(f"metrics on {name}:{port}", flush=True)
+
+    measured = MeasuredIngress(ingress, metrics, host=shown, port=metrics_port, on_ready=ready)
+    return run(measured, host)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from aiohttp import web
 
 from services.ingress.address import GuestAddress
 from services.ingress.fleet import REFRESH_S, Fleet
+from services.ingress.metrics import Metrics
 from services.limits import Limits
-from services.observer import Observer, Tally, unobserved
+from services.observer import Observation, Observer, Tally, unobserved
 from services.pieces import Download, Upload
 from services.problems import UNAVAILABLE, UNKNOWN_KEY, Problem, Refused
 from services.resources import OBJECT_MEDIA, Kind, Resource, media, resource
@@ -43,6 +44,7 @@ class Ingress:
         observer: sees sizes and the outcome of every finished request.
         clock: monotonic seconds.
         refresh_s: time between two looks at the guests' evidence, in seconds.
+        metrics: counts every finished request, if given.
     """
 
     def __init__(
@@ -55,8 +57,12 @@ class Ingress:
         observer: Observer = unobserved,
         clock: Callable[[], float] = time.monotonic,
         refresh_s: float = REFRESH_S,
+        metrics: Metrics | None = None,
     ) -> None:
         self._limits = limits or Limits()
+        self._clock = clock
+        self._observer = observer
+        self._metrics = metrics
         self._fleet = Fleet(guests, self._limits, clock=clock, refresh_s=refresh_s)
         self._server = HttpServer(
             self._answer,
@@ -64,13 +70,18 @@ class Ingress:
             host=host,
             port=port,
             limits=self._limits,
-            observer=observer,
+            observer=self._observe,
         )
 
     @property
     def port(self) -> int:
         """The TCP port listened on."""
         return self._server.port
+
+    @property
+    def guests_answering(self) -> int:
+        """How many guests answered when they were last asked."""
+        return self._fleet.answering
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as stack:
@@ -87,7 +98,20 @@ class Ingress:
     ) -> None:
         await self._stack.__aexit__(kind, error, trace)
 
+    def _observe(self, observation: Observation) -> None:
+        if self._metrics is not None:
+            self._metrics.observe(observation)
+        self._observer(observation)
+
     async def _answer(self, request: web.BaseRequest, tally: Tally) -> web.StreamResponse:
+        began = self._clock()
+        try:
+            return await self._answered(request, tally)
+        finally:
+            if self._metrics is not None:
+                self._metrics.took(tally.kind, self._clock() - began)
+
+    async def _answered(self, request: web.BaseRequest, tally: Tally) -> web.StreamResponse:
         if (request.method, request.raw_path) == ("GET", HEALTH_PATH):
             return await self._health()
         wanted = resource(request.method, request.raw_path)

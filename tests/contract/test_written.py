@@ -27,6 +27,7 @@ ALLOWED = {
     ("services/serving.py", "logging"): "the type of what services.journal makes",
     ("services/command.py", "sys.stdout"): "the address listened on; observations, where asked for",
     ("services/command.py", "sys.stderr"): "why the address cannot be listened on",
+    ("services/ingress/__main__.py", "print"): "the address of the metrics",
     ("services/relay/nginx.py", "sys.stdout"): "a configuration for nginx; no service runs then",
 }
 NAMES = {"print", "input", "breakpoint"}
