@@ -25,8 +25,8 @@ from typing import Any, Final
 
 from bench.rouge import Rouge, rouge
 from guest.worker import tasks
-from guest.worker.clean import Cleaner
 from guest.worker.engine import CONTEXT_TOKENS, Engine
+from guest.worker.outward import shown
 from lab.model import QUANTS, make_model
 from wire.api import SUMMARIZE, Message, SummarizeRequest, write_summarize
 
@@ -56,7 +56,7 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, default=HERE / "results" / "models.json")
     given = parser.parse_args()
-    dialogues = [_dialogue(json.loads(line)) for line in DIALOGUES.read_text().splitlines()]
+    dialogues = [dialogue(json.loads(line)) for line in DIALOGUES.read_text().splitlines()]
     engines, result = {}, dict[str, Any]()
     for quant in QUANTS:
         engines[quant], result[quant] = _load(make_model(wheel=given.wheel, quant=quant))
@@ -65,7 +65,7 @@ def main() -> int:
             result[quant].setdefault("rounds", []).append(_round(engine, _long(dialogues)))
     for quant, engine in engines.items():
         result[quant]["rouge"] = [
-            _in_child(partial(_quality, engine, dialogues, secret)) for secret in SECRETS
+            in_child(partial(_quality, engine, dialogues, secret)) for secret in SECRETS
         ]
     first = _mean([rouge(each.first_lines, each.summaries) for each in dialogues])
     written = {
@@ -86,7 +86,8 @@ def main() -> int:
     return 0
 
 
-def _dialogue(row: dict[str, Any]) -> Dialogue:
+def dialogue(row: dict[str, Any]) -> Dialogue:
+    """A row of `DIALOGUES`."""
     messages = tuple(Message(sender, "", text) for sender, text in row["messages"])
     return Dialogue(
         body=write_summarize(SummarizeRequest(messages)),
@@ -122,10 +123,10 @@ def _load(path: Path) -> tuple[Engine, dict[str, Any]]:
 
 def _round(engine: Engine, body: bytes) -> dict[str, float]:
     """What a fork and a prefix cost, how fast a request is read and an answer written."""
-    first = _in_child(partial(_first_token, engine, tasks.SUMMARIZE_PREFIX))
+    first = in_child(partial(_first_token, engine, tasks.SUMMARIZE_PREFIX))
     return {
         "first_token_ms": first["ms"],
-        **_in_child(partial(_rates, engine, body)),
+        **in_child(partial(_rates, engine, body)),
     }
 
 
@@ -137,7 +138,8 @@ def _first_token(engine: Engine, name: str) -> dict[str, float]:
 
 
 def _rates(engine: Engine, body: bytes) -> dict[str, float]:
-    prompt = tasks.build_prompt(SUMMARIZE, body, nonce="0a1b2c3d", meter=engine)
+    nonce = tasks.make_nonce(SECRETS[0], body)
+    prompt = tasks.build_prompt(SUMMARIZE, body, nonce=nonce, meter=engine)
     for _ in engine.generate(prompt.prefix, prompt.text, max_tokens=RATE_TOKENS, abort=_never):
         continue
     return {
@@ -157,18 +159,14 @@ def _summary(engine: Engine, body: bytes, secret: bytes) -> str:
     """As the worker makes it (`guest.worker.request`), without sealing."""
     nonce = tasks.make_nonce(secret, body)
     prompt = tasks.build_prompt(SUMMARIZE, body, nonce=nonce, meter=engine)
-    cleaner, text = Cleaner(prompt.max_chars), ""
-    for piece in engine.generate(
+    said = engine.generate(
         prompt.prefix,
         prompt.text,
         max_tokens=prompt.max_tokens,
         stop=prompt.stop,
         abort=_never,
-    ):
-        text += cleaner.push(piece)
-        if cleaner.ended:
-            break
-    return text + cleaner.finish()[0]
+    )
+    return "".join(shown(said, max_chars=prompt.max_chars, carried=prompt.carried))
 
 
 def _mean(scores: list[Rouge]) -> dict[str, float]:
@@ -179,7 +177,7 @@ def _mean(scores: list[Rouge]) -> dict[str, float]:
     }
 
 
-def _in_child(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def in_child(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `work` returns in a fork, and how long the fork took."""
     reading, writing = os.pipe()
     before = time.monotonic_ns()

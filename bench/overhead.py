@@ -77,7 +77,9 @@ def _alone(
     engine = Engine.load(sealed, context_tokens=plan.context_tokens, threads=plan.threads)
     engine.learn(PREFIX, tasks.prefixes()[PREFIX])
     content = write_summarize(SummarizeRequest(tuple(messages)))
-    return engine, tasks.build_prompt(SUMMARIZE, content, nonce=secrets.token_hex(4), meter=engine)
+    return engine, tasks.build_prompt(
+        SUMMARIZE, content, nonce=tasks.make_nonce(secrets.token_bytes(32), content), meter=engine
+    )
 
 
 def _round(

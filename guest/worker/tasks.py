@@ -3,19 +3,22 @@
 
 A prompt is a public prefix, learned by the zygote, and a request laid out like the prefix's
 examples. The block of a request opens and closes with a delimiter that nobody who wrote a message
-could know (`make_nonce`); inside it a message is one line, so no message can make a line of its
-own; special tokens are never parsed (`guest.worker.engine`). A small model can still be swayed by
-what it reads (`docs/prompt-injection.md` says how often). What it cannot do is act: it has no
-tools, its answer is bounded, holds no link that would carry something out (`guest.worker.outward`),
-and goes to the person who asked.
+could know (`make_nonce`) and that no message holds. Inside the block a message is one line, so it
+can make no line of its own, and it has no label of the layout (`FRAME_WORD`); special tokens are
+never parsed (`guest.worker.engine`). A small model can still be swayed by what it reads:
+`docs/prompt-injection.md` says how often. What it cannot do is act. It has no tools; its answer is
+bounded, holds nothing to open that was not there (`guest.worker.outward`), and goes to the person
+who asked.
 
 The time of a message is left out: it would double the tokens of most chats.
 """
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from string import ascii_lowercase
 from types import MappingProxyType
 from typing import Protocol
 
@@ -23,7 +26,8 @@ from guest.worker.outward import Carried
 from guest.worker.prompts import load_prefix
 from wire.api import REWRITE, SUMMARIZE, Message, Tone, parse_rewrite, parse_summarize
 
-NONCE_HEX_DIGITS = 8
+NONCE_LETTERS = 14
+"""66 bits. Letters, because the default model reads these in nine tokens and 16 digits in 15."""
 
 CHAT_MAX_TOKENS = 2048
 """The newest messages that fit are read: more takes one core over ten seconds."""
@@ -41,6 +45,10 @@ SENDER_MAX_CHARS = 40
 SUMMARY_LAYOUT = "Conversation {nonce}\n{block}End {nonce}\nSummary:"
 REWRITE_LAYOUT = "Message {nonce}\n{block}End {nonce}\nRewritten:"
 STOP = ("\n",)
+
+FRAME_WORD = re.compile(r"\b(conversation|end|summary)\s*[:\uff1a]", re.IGNORECASE)
+"""A word of the summary's layout as a label. In a chat it loses its colon: a message that says
+"Summary: …" is otherwise often taken for the summary, delimiter or not."""
 
 
 class TaskError(Exception):
@@ -111,7 +119,12 @@ def make_nonce(secret: bytes, body: bytes) -> str:
     Whoever wrote one of the messages cannot know it; equal requests get equal delimiters, so that
     in one guest equal requests get equal answers, bit for bit.
     """
-    return hmac.new(secret, body, hashlib.sha256).hexdigest()[:NONCE_HEX_DIGITS]
+    number = int.from_bytes(hmac.digest(secret, body, "sha256"), "big")
+    letters = ""
+    for _ in range(NONCE_LETTERS):
+        number, letter = divmod(number, len(ascii_lowercase))
+        letters += ascii_lowercase[letter]
+    return letters
 
 
 def build_prompt(path: str, body: bytes, *, nonce: str, meter: Meter) -> Prompt:
@@ -174,7 +187,8 @@ def _rewrite(body: bytes, nonce: str, meter: Meter) -> Prompt:
 
 def _message_line(message: Message, nonce: str) -> str:
     sender = _one_line(message.sender, nonce)[:SENDER_MAX_CHARS]
-    return f"{sender}: {_one_line(message.text, nonce)}\n"
+    line = f"{sender}: {_one_line(message.text, nonce)}\n"
+    return FRAME_WORD.sub(r"\1 -", line)
 
 
 def _one_line(text: str, nonce: str) -> str:
