@@ -8,7 +8,7 @@ it is written:
   of words or a ``Literal`` need no annotation;
 * ``T | None``: the word "none" in text, null in JSON;
 * ``tuple[T, ...]`` and ``frozenset[T]``: a list, in a set without repetition;
-* another dataclass: a mapping.
+* another dataclass: a mapping; `Elsewhere` names one whose module is imported with the first value.
 
 A record's ``__post_init__`` may raise ``ValueError``; it becomes a `FormatError` with the path.
 """
@@ -20,12 +20,14 @@ from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum, StrEnum
 from functools import cache
+from importlib import import_module
 from types import NoneType, UnionType
 from typing import (
     Annotated,
     Any,
     ClassVar,
     Literal,
+    NamedTuple,
     Protocol,
     TypeVar,
     Union,
@@ -55,6 +57,19 @@ class Record(Protocol):
     """Any dataclass."""
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+class Elsewhere(NamedTuple):
+    """Stands in an annotation for the record ``name`` of a ``module`` that is not imported yet."""
+
+    module: str
+    name: str
+
+    @property
+    def record(self) -> type[Record]:
+        """The record itself, from now on with its module imported."""
+        found: type[Record] = getattr(import_module(self.module), self.name)
+        return found
 
 
 T = TypeVar("T", bound=Record)
@@ -104,6 +119,14 @@ def _codec(hint: Any) -> Codec:
     return plain[hint]
 
 
+def _record(hint: Any) -> type[Record] | None:
+    """The record that a hint stands for, or None for a scalar."""
+    if get_origin(hint) is Annotated:
+        mark = hint.__metadata__[0]
+        return mark.record if isinstance(mark, Elsewhere) else None
+    return hint if isinstance(hint, type) and is_dataclass(hint) else None
+
+
 def _present(hint: Any) -> Any:
     """``T`` of ``T | None``."""
     return next(part for part in get_args(hint) if part is not NoneType)
@@ -119,8 +142,8 @@ def _read(hint: Any, value: object, what: str, notation: Notation) -> Any:
         if origin is frozenset and len(set(items)) != len(items):
             raise FormatError(what, None, "an item stands twice")
         return origin(items)
-    if is_dataclass(hint) and isinstance(hint, type):
-        return read_record(hint, value, what, notation)
+    if (nested := _record(hint)) is not None:
+        return read_record(nested, value, what, notation)
     try:
         return _read_scalar(_codec(hint), value, notation)
     except ValueError as error:
@@ -151,7 +174,7 @@ def _write(hint: Any, value: Any, notation: Notation) -> Any:
         return [_write(get_args(hint)[0], item, notation) for item in value]
     if origin is frozenset:
         return [_write(get_args(hint)[0], item, notation) for item in sorted(value)]
-    if is_dataclass(hint):
+    if _record(hint) is not None:
         return write_record(value, notation)
     codec = _codec(hint)
     is_text = notation is Notation.TEXT or codec.native is str

@@ -15,9 +15,9 @@ from typing import Annotated, Literal
 from attest.canonical import read_canonical, write_canonical
 from attest.closed import Notation, read_record, write_record
 from attest.errors import FormatError
+from attest.limits import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 from attest.scalars import Base64Url
 from attest.statement import Platform
-from attest.x509 import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 
 ENDORSEMENTS_MAX_BYTES = 196608
 COLLATERAL_MAX_BYTES = 131072

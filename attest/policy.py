@@ -10,14 +10,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from attest.canonical import write_canonical
-from attest.closed import read_record, write_record
+from attest.closed import Elsewhere, read_record, write_record
 from attest.scalars import Text, Whole
-from attest.snp.policy import SnpPolicy
 from attest.statement import Digest, Lack, Platform, Variant
-from attest.tdx.policy import TdxPolicy
+
+if TYPE_CHECKING:
+    from attest.snp.policy import SnpPolicy
+    from attest.tdx.policy import TdxPolicy
+else:  # A platform's part is imported with the first policy that has one.
+    SnpPolicy = Annotated[Any, Elsewhere("attest.snp.policy", "SnpPolicy")]
+    TdxPolicy = Annotated[Any, Elsewhere("attest.tdx.policy", "TdxPolicy")]
 
 POLICIES_REMEMBERED = 16
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 from attest.findings import Check, Outcome
 from attest.statement import Platform, Statement
-from attest.tdx.tcb_info import TcbStatus
+
+if TYPE_CHECKING:
+    from attest.tdx.status import TcbStatus
 
 
 class Notice(StrEnum):

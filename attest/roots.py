@@ -4,28 +4,25 @@
 `amd_roots` and `intel_roots` are the production roots pinned in this package, `pinned_roots` both
 together. Any other roots, such as those of a mock platform, are just other roots: evidence that
 leads to them is worth nothing under the pinned ones, and the other way round.
+
+What reads a platform's certificates is imported with its first root, as `attest.verify` does with
+the first evidence.
 """
+# ruff: noqa: PLC0415 - an import inside a function is what the last sentence above is about.
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
-from attest.closed import read_record, write_record
 from attest.errors import FormatError
-from attest.scalars import Base64
-from attest.snp.amd_certificates import CERTIFICATES
-from attest.snp.product import ProductLine
-from attest.snp.roots import AmdRoot, load_root
-from attest.tdx.intel_certificate import ROOT
-from attest.tdx.roots import IntelRoot, load_intel_root
-from attest.x509 import CERTIFICATE_MAX_BYTES
+
+if TYPE_CHECKING:
+    from attest.snp.roots import AmdRoot
+    from attest.tdx.roots import IntelRoot
 
 ROOTS_MAX = 8
-
-_Der = Annotated[bytes, Base64(CERTIFICATE_MAX_BYTES)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,37 +33,20 @@ class Roots:
     intel: tuple[IntelRoot, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _RootRecord:
-    """How one AMD root is written in a trust file: DER in base64."""
-
-    line: ProductLine
-    ark: _Der
-    ask: _Der
-    asvk: _Der | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _IntelRecord:
-    """How one Intel root is written in a trust file."""
-
-    intel: _Der
-
-
 @cache
 def amd_roots() -> Roots:
     """The pinned production roots of AMD: Milan, Genoa, Turin."""
-    loaded: list[AmdRoot] = []
-    for line, texts in CERTIFICATES.items():
-        ark, ask, asvk = map(base64.b64decode, texts)
-        loaded.append(load_root(line, ark=ark, ask=ask, asvk=asvk))
-    return Roots(amd=tuple(loaded))
+    from attest.snp import roots as snp
+
+    return Roots(amd=snp.pinned_roots())
 
 
 @cache
 def intel_roots() -> Roots:
     """The pinned production root of Intel."""
-    return Roots(amd=(), intel=(load_intel_root(base64.b64decode(ROOT)),))
+    from attest.tdx import roots as tdx
+
+    return Roots(amd=(), intel=(tdx.pinned_root(),))
 
 
 @cache
@@ -90,23 +70,16 @@ def read_roots(value: object) -> Roots:
     for index, item in enumerate(value):
         what = f"roots[{index}]"
         if isinstance(item, dict) and "intel" in item:
-            intel.append(load_intel_root(read_record(_IntelRecord, item, what).intel))
+            from attest.tdx import roots as tdx
+
+            intel.append(tdx.read_root(item, what))
         else:
-            r = read_record(_RootRecord, item, what)
-            amd.append(load_root(r.line, ark=r.ark, ask=r.ask, asvk=r.asvk))
+            from attest.snp import roots as snp
+
+            amd.append(snp.read_root(item, what))
     return Roots(amd=tuple(amd), intel=tuple(intel))
 
 
-def write_roots(roots: Roots) -> list[dict[str, str]]:
+def write_roots(roots: Roots) -> list[dict[str, Any]]:
     """The form that `read_roots` reads."""
-    return [
-        write_record(
-            _RootRecord(
-                line=root.line,
-                ark=root.ark.certificate.der,
-                ask=root.ask.certificate.der,
-                asvk=None if root.asvk is None else root.asvk.certificate.der,
-            )
-        )
-        for root in roots.amd
-    ] + [write_record(_IntelRecord(intel=root.der)) for root in roots.intel]
+    return [root.record for root in (*roots.amd, *roots.intel)]

@@ -4,6 +4,10 @@
 Stages, in order: format, chain, signature, rules, binding, statement. (The log's stage comes before
 the binding, once `attest.log` exists.) Each is entered only if the one before held. Nothing is
 fetched and no clock is read: what is not an argument has no influence.
+
+A platform's rooms, and `cryptography` with them, are imported with the first evidence of it: most
+programs meet one platform, and an import of `attest` shall not keep them waiting for both. Only
+this file, `attest.roots` and `attest.policy` import late. `load` does it at a time of one's own.
 """
 
 from __future__ import annotations
@@ -11,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from attest.errors import FormatError
 from attest.evidence import Endorsements, Evidence, SnpEndorsements, TdxEndorsements
@@ -19,11 +25,25 @@ from attest.policy import Policy, policy_digest
 from attest.result import VerifiedGuest, VerifiedReport, conclude_verification
 from attest.roots import Roots
 from attest.rules import BINDING_RULES, STATEMENT_RULES, Bound, Told
-from attest.snp import verify as snp_verify
 from attest.statement import Platform, Statement, parse_statement, report_data
-from attest.tdx import verify as tdx_verify
+
+if TYPE_CHECKING:
+    from attest.snp.policy import SnpPolicy
+    from attest.tdx.policy import TdxPolicy
 
 VerifyRest = Callable[[], VerifiedReport]
+
+ROOMS = {Platform.SEV_SNP: "attest.snp.verify", Platform.TDX: "attest.tdx.verify"}
+
+
+def load(*platforms: Platform) -> None:
+    """Import all that verifying evidence of these platforms takes; of every one, if none is named.
+
+    For a process that gives up its files before the first evidence comes, or that would rather wait
+    at its start. It changes no result.
+    """
+    for platform in platforms or ROOMS:
+        import_module(ROOMS[platform])
 
 
 def verify(
@@ -87,15 +107,31 @@ def _parse_report(
     platform, report = evidence.platform, evidence.report
     if platform is Platform.SEV_SNP and policy.snp is not None:
         if isinstance(endorsements, SnpEndorsements):
-            parsed = snp_verify.parse_all(report, endorsements)
-            return partial(snp_verify.verify_parsed, parsed, policy.snp, roots=roots.amd, now=now)
+            return _parse_snp(report, endorsements, policy.snp, roots, now)
     elif platform is Platform.TDX and policy.tdx is not None:
         if isinstance(endorsements, TdxEndorsements):
-            read = tdx_verify.parse_all(report, endorsements.collateral, policy.tdx)
-            return partial(tdx_verify.verify_parsed, read, policy.tdx, roots=roots.intel, now=now)
+            return _parse_tdx(report, endorsements, policy.tdx, roots, now)
     else:
         finding = Finding(Reason.UNSUPPORTED_PLATFORM, words(frozenset(policy.platforms)), platform)
         raise Refused(Stage.FORMAT, [finding])
     got = type(endorsements).__name__
     finding = Finding(Reason.ENDORSEMENTS_MISMATCH, f"endorsements for {platform}", got)
     raise Refused(Stage.FORMAT, [finding])
+
+
+def _parse_snp(
+    report: bytes, endorsements: SnpEndorsements, policy: SnpPolicy, roots: Roots, now: datetime
+) -> VerifyRest:
+    from attest.snp import verify as room  # noqa: PLC0415 (with the first evidence: see above)
+
+    parsed = room.parse_all(report, endorsements)
+    return partial(room.verify_parsed, parsed, policy, roots=roots.amd, now=now)
+
+
+def _parse_tdx(
+    report: bytes, endorsements: TdxEndorsements, policy: TdxPolicy, roots: Roots, now: datetime
+) -> VerifyRest:
+    from attest.tdx import verify as room  # noqa: PLC0415 (with the first evidence: see above)
+
+    parsed = room.parse_all(report, endorsements.collateral, policy)
+    return partial(room.verify_parsed, parsed, policy, roots=roots.intel, now=now)

@@ -13,9 +13,8 @@ from functools import lru_cache
 
 from attest.der import OCTET_STRING, SEQUENCE, Der, Element, explicit
 from attest.errors import FormatError
+from attest.limits import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 
-CERTIFICATE_MAX_BYTES = 4096
-CRL_MAX_BYTES = 65536
 CRLS_REMEMBERED = 16  # by their exact bytes (docs/adr/0014); with the bytes, 1 MiB at most
 EXTENSIONS_MAX = 32
 SERIAL_MAX_BITS = 160

@@ -26,11 +26,11 @@ from attest.endorsements import (
     TdxEndorsements,
     write_endorsements,
 )
+from attest.limits import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 from attest.roots import intel_roots
 from attest.snp.product import ProductLine
 from attest.snp.report import ReportV2
 from attest.tdx.quote import QUOTE_MAX_BYTES
-from attest.x509 import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 from sealroom import cli_types, kds, pcs
 from sealroom.cli_files import read_input, replace
 from sealroom.errors import EXIT_OK, EvidenceFormatError, Unreachable, UsageError

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from attest import FormatError
-from attest.snp.certificate import KeyKind, parse_vek
+from attest.snp.certificate import parse_vek
 from attest.snp.claims import KEY_NAMES
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import PRODUCTS, Component, ProductLine, line_of
 from attest.snp.report import ReportV3, parse_report
 from attest.snp.roots import AmdRoot

@@ -18,11 +18,12 @@ from datetime import datetime
 from urllib.parse import unquote_to_bytes
 
 from attest import FormatError, Roots
+from attest.limits import CRL_MAX_BYTES
 from attest.tdx.certificate import PckChain, intel_name, parse_pck_chain
 from attest.tdx.collateral import SIGNATURE_BYTES, parse_collateral
 from attest.tdx.quote import parse_quote
 from attest.tdx.tcb_info import DOCUMENT_MAX_BYTES
-from attest.x509 import CRL_MAX_BYTES, Certificate
+from attest.x509 import Certificate
 from sealroom.errors import InputError
 
 SERVICE = "PCS"

@@ -28,6 +28,7 @@ from attest.endorsements import (
     parse_endorsements,
 )
 from attest.evidence import REPORT_MAX_BYTES
+from attest.limits import CRL_MAX_BYTES
 from attest.result import VerifiedReport
 from attest.snp.policy import SnpPolicy
 from attest.snp.verify import verify_report
@@ -35,7 +36,7 @@ from attest.statement import Platform
 from attest.tdx.policy import TdxPolicy
 from attest.tdx.quote import QUOTE_MAX_BYTES
 from attest.tdx.verify import verify_quote
-from attest.x509 import CRL_MAX_BYTES, Certificate, common_name, parse_certificate
+from attest.x509 import Certificate, common_name, parse_certificate
 from sealroom.cli_files import read_input
 from sealroom.combinations import Combination, given_options
 from sealroom.errors import InputError, NotTrusted, UsageError

@@ -19,8 +19,8 @@ from attest.tdx.gaps import RECOVERY, RECOVERY_DATE
 from attest.tdx.policy import TD_ATTRIBUTE_BITS, TdAttribute, TdImage, TdxPolicy
 from attest.tdx.quote import Quote, TdReport15, TdReport15Ex, parse_quote
 from attest.tdx.rules import RULES
+from attest.tdx.status import TcbStatus
 from attest.tdx.tcb import Evaluation, evaluate
-from attest.tdx.tcb_info import TcbStatus
 
 NO_SERVICE_TD = bytes(48)
 ANY_DATE = datetime(2018, 1, 1, tzinfo=UTC)  # before the first processor with TDX

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, EllipticCurvePublicKey
 
 from attest.der import IA5_STRING, OCTET_STRING, Der
 from attest.errors import FormatError, UnsupportedError
+from attest.snp.key_kind import KeyKind
 from attest.snp.tcb import TCB_BYTES
 from attest.x509 import Certificate, parse_certificate
 
@@ -53,13 +53,6 @@ AMD_NAME = bytes.fromhex(
     "310b300906035504080c024341"
     "311f301d060355040a0c16416476616e636564204d6963726f2044657669636573"
 )
-
-
-class KeyKind(StrEnum):
-    """Whose key signs reports. The value is the one used in policies."""
-
-    VCEK = "vcek"
-    VLEK = "vlek"
 
 
 def amd_name(common_name: str) -> bytes:

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from attest.errors import FormatError
 from attest.reader import Reader
-from attest.snp.certificate import KeyKind
 from attest.snp.claims import KEY_NAMES
+from attest.snp.key_kind import KeyKind
 from attest.snp.report import parse_report
 
 TABLE_MAX_BYTES = 65536

@@ -14,7 +14,8 @@ from datetime import datetime
 from cryptography.exceptions import InvalidSignature
 
 from attest.findings import Finding, Reason, Refused, Stage
-from attest.snp.certificate import KeyKind, Vek
+from attest.snp.certificate import Vek
+from attest.snp.key_kind import KeyKind
 from attest.snp.roots import AmdRoot, Authority
 from attest.x509 import Certificate, Crl, common_name
 

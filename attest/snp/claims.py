@@ -6,7 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from attest.snp.certificate import KeyKind, Vek
+from attest.snp.certificate import Vek
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import (
     PERMISSION_BITS,
     PLATFORM_BITS,

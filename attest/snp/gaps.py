@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from attest.gaps import Gap, GapRule
-from attest.snp.certificate import KeyKind
 from attest.snp.floors import Floor, below, floors_of
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import (
     Permission,
     PlatformBit,

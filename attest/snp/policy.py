@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Annotated
 
 from attest.scalars import Hex, Text, Whole
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import ProductLine
 from attest.snp.tcb import Tcb, tcb
 

@@ -8,15 +8,21 @@ are in `attest.snp.amd_certificates`; a caller's are an explicit argument (`atte
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Annotated, Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
 from cryptography.hazmat.primitives.hashes import SHA384
 
+from attest.closed import read_record, write_record
 from attest.errors import FormatError
+from attest.limits import CERTIFICATE_MAX_BYTES
+from attest.scalars import Base64
+from attest.snp.amd_certificates import CERTIFICATES
 from attest.snp.product import ProductLine
 from attest.x509 import Certificate, Crl, Extension, parse_certificate
 
@@ -43,6 +49,8 @@ _PSS_PARAMETERS = (
 PSS_SHORT = bytes.fromhex("304106092a864886f70d01010a3034" + _PSS_PARAMETERS)
 PSS_LONG = bytes.fromhex("304606092a864886f70d01010a3039" + _PSS_PARAMETERS + "a303020101")
 PSS_ALGORITHMS = frozenset({PSS_SHORT, PSS_LONG})
+
+_Der = Annotated[bytes, Base64(CERTIFICATE_MAX_BYTES)]
 
 _BASIC_CONSTRAINTS = "2.5.29.19"
 _KEY_USAGE = "2.5.29.15"
@@ -92,6 +100,16 @@ class Authority:
         verify_pss(Key(self.certificate.spki, self.key), signed.signature, signed.tbs)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    """How a root is written in a trust file: DER in base64."""
+
+    line: ProductLine
+    ark: _Der
+    ask: _Der
+    asvk: _Der | None
+
+
 @dataclass(frozen=True, slots=True)
 class AmdRoot:
     """One product line's authorities. ``asvk`` signs VLEKs; a root may be without."""
@@ -100,6 +118,19 @@ class AmdRoot:
     ark: Authority
     ask: Authority
     asvk: Authority | None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The form that `read_root` reads."""
+        ark, ask, asvk = self.ark, self.ask, self.asvk
+        return write_record(
+            _Record(
+                line=self.line,
+                ark=ark.certificate.der,
+                ask=ask.certificate.der,
+                asvk=None if asvk is None else asvk.certificate.der,
+            )
+        )
 
 
 def load_root(line: ProductLine, *, ark: bytes, ask: bytes, asvk: bytes | None) -> AmdRoot:
@@ -118,6 +149,25 @@ def load_root(line: ProductLine, *, ark: bytes, ask: bytes, asvk: bytes | None) 
         except InvalidSignature as error:
             raise FormatError(f"{name} of {line}", None, "not signed by the ARK") from error
     return AmdRoot(line, root, intermediate, versioned)
+
+
+def pinned_roots() -> tuple[AmdRoot, ...]:
+    """AMD's own, from `attest.snp.amd_certificates`."""
+    found: list[AmdRoot] = []
+    for line, texts in CERTIFICATES.items():
+        ark, ask, asvk = map(base64.b64decode, texts)
+        found.append(load_root(line, ark=ark, ask=ask, asvk=asvk))
+    return tuple(found)
+
+
+def read_root(value: object, what: str) -> AmdRoot:
+    """Read one root from a trust file.
+
+    Raises:
+        FormatError: not such a record, or its certificates are not a root's.
+    """
+    record = read_record(_Record, value, what)
+    return load_root(record.line, ark=record.ark, ask=record.ask, asvk=record.asvk)
 
 
 def _authority(der: bytes, what: str, extensions: dict[str, Extension]) -> Authority:

@@ -10,8 +10,8 @@ policy about the product at hand.
 from __future__ import annotations
 
 from attest.findings import Reason, Rule, any_hex, words
-from attest.snp.certificate import KeyKind
 from attest.snp.claims import KEY_NAMES, Claims
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import ProductPolicy, SnpPolicy
 from attest.snp.product import PRODUCTS
 from attest.snp.report import VMPL_HOST

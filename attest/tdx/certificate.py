@@ -13,8 +13,8 @@ from functools import lru_cache
 
 from attest.der import INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, Der, Element
 from attest.errors import FormatError
+from attest.limits import CERTIFICATE_MAX_BYTES
 from attest.tdx.roots import Holder, Role, parse_holder
-from attest.x509 import CERTIFICATE_MAX_BYTES
 
 CHAIN_MAX_BYTES = 12288
 CHAINS_REMEMBERED = 64

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from attest.gaps import Gap, GapRule
 from attest.tdx.policy import TdAttribute, TdxPolicy
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 
 ABI = "Intel 348551"  # TDX module ABI specification
 DCAP = "Intel TDX DCAP Quoting Library API"

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from attest.scalars import Hex, Text, Whole
-from attest.tdx.tcb_info import ADVISORY_MAX_CHARACTERS, TcbStatus
+from attest.tdx.status import ADVISORY_MAX_CHARACTERS, TcbStatus
 
 Register = Annotated[bytes, Hex(48)]
 

@@ -8,10 +8,11 @@ are an explicit argument (`attest.roots.Roots`).
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import cast
+from typing import Annotated, Any, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
@@ -19,7 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from attest.closed import read_record, write_record
 from attest.errors import FormatError
+from attest.limits import CERTIFICATE_MAX_BYTES
+from attest.scalars import Base64
+from attest.tdx.intel_certificate import ROOT
 from attest.x509 import Certificate, Crl, parse_certificate
 
 # SEQUENCE of ecdsa-with-SHA256 (RFC 5758 §3.2), which has no parameters.
@@ -113,6 +118,13 @@ class Holder:
         return _signed(self.certificate.spki, _der(signature), data)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Record:
+    """How a root is written in a trust file: DER in base64."""
+
+    intel: Annotated[bytes, Base64(CERTIFICATE_MAX_BYTES)]
+
+
 @dataclass(frozen=True, slots=True)
 class IntelRoot:
     """A root of Intel's provisioning certification."""
@@ -123,6 +135,11 @@ class IntelRoot:
     def der(self) -> bytes:
         """The certificate's bytes."""
         return self.holder.certificate.der
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The form that `read_root` reads."""
+        return write_record(_Record(intel=self.der))
 
 
 @lru_cache(maxsize=HOLDERS_REMEMBERED)
@@ -156,3 +173,17 @@ def load_intel_root(der: bytes) -> IntelRoot:
     if not holder.issued(holder.certificate):
         raise FormatError("Intel root", None, "not signed by itself")
     return IntelRoot(holder)
+
+
+def pinned_root() -> IntelRoot:
+    """Intel's own, from `attest.tdx.intel_certificate`."""
+    return load_intel_root(base64.b64decode(ROOT))
+
+
+def read_root(value: object, what: str) -> IntelRoot:
+    """Read one root from a trust file.
+
+    Raises:
+        FormatError: not such a record, or its certificate is not a root's.
+    """
+    return load_intel_root(read_record(_Record, value, what).intel)

@@ -16,6 +16,7 @@ from operator import ge
 
 from attest.tdx.certificate import Pck
 from attest.tdx.quote import QeReport, TdReport10, TdReport15
+from attest.tdx.status import TcbStatus
 from attest.tdx.tcb_info import (
     Module,
     PartLevel,
@@ -23,7 +24,6 @@ from attest.tdx.tcb_info import (
     QeIdentity,
     Rating,
     TcbInfo,
-    TcbStatus,
 )
 
 # What an outdated module or quoting enclave makes of the platform's own status.

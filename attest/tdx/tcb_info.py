@@ -11,15 +11,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TypeVar
 
 from attest.errors import UnsupportedError
 from attest.tdx.certificate import SVN_COMPONENTS
 from attest.tdx.intel_json import Members, read_json
+from attest.tdx.status import (
+    ADVISORY_MAX_CHARACTERS,
+    PART_STATUSES,
+    PLATFORM_STATUSES,
+    TcbStatus,
+)
 
 DOCUMENT_MAX_BYTES = 65536
-ADVISORY_MAX_CHARACTERS = 64
 
 _MODULE_ID = re.compile(r"TDX_([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
 
@@ -28,28 +32,6 @@ L = TypeVar("L")
 
 TCB_INFO_ID, TCB_INFO_VERSION = "TDX", 3
 QE_IDENTITY_ID, QE_IDENTITY_VERSION = "TD_QE", 2
-
-
-class TcbStatus(StrEnum):
-    """Intel's rating of a platform, in Intel's words; the last two are of a whole evaluation."""
-
-    UP_TO_DATE = "UpToDate"
-    SW_HARDENING_NEEDED = "SWHardeningNeeded"
-    CONFIGURATION_NEEDED = "ConfigurationNeeded"
-    CONFIGURATION_AND_SW_HARDENING_NEEDED = "ConfigurationAndSWHardeningNeeded"
-    OUT_OF_DATE = "OutOfDate"
-    OUT_OF_DATE_CONFIGURATION_NEEDED = "OutOfDateConfigurationNeeded"
-    REVOKED = "Revoked"
-    RELAUNCH_ADVISED = "TDRelaunchAdvised"
-    RELAUNCH_ADVISED_CONFIGURATION_NEEDED = "TDRelaunchAdvisedConfigurationNeeded"
-
-
-PLATFORM_STATUSES = frozenset(TcbStatus) - {
-    TcbStatus.RELAUNCH_ADVISED,
-    TcbStatus.RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
-}
-# Of a TDX module or quoting enclave Intel's library reads no others either (IdentityTcbLevel.cpp).
-PART_STATUSES = frozenset({TcbStatus.UP_TO_DATE, TcbStatus.OUT_OF_DATE, TcbStatus.REVOKED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from attest.tdx.policy import TdxPolicy
 from attest.tdx.quote import Kind, Quote, TdReport15, UnsupportedQuoteError, parse_quote
 from attest.tdx.roots import IntelRoot
 from attest.tdx.rules import RULES, SIGNATURE_RULES
+from attest.tdx.status import TcbStatus
 from attest.tdx.tcb import evaluate
-from attest.tdx.tcb_info import TcbStatus
 
 UNSUPPORTED: dict[Kind, Reason] = {
     Kind.VERSION: Reason.UNSUPPORTED_QUOTE_VERSION,

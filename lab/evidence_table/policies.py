@@ -17,7 +17,7 @@ from attest.snp.product import ProductLine
 from attest.snp.report import parse_report
 from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
 from attest.tdx.quote import TdReport15, parse_quote
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from attest.x509 import common_name
 from sealroom.policy_drafts import pinned_snp
 

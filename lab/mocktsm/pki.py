@@ -24,9 +24,9 @@ from attest.snp.certificate import (
     PRODUCT_NAME,
     SPL_OIDS,
     STRUCT_VERSION,
-    KeyKind,
     amd_name,
 )
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import PRODUCTS, ProductLine
 from attest.snp.roots import PSS_LONG, PSS_SHORT, load_root
 from lab.mocktsm import keys

@@ -7,8 +7,8 @@ import struct
 import uuid
 from collections.abc import Mapping
 
-from attest.snp.certificate import KeyKind
 from attest.snp.certtable import ARK_GUID, ASK_GUID, ENTRY_BYTES, VCEK_GUID, VLEK_GUID
+from attest.snp.key_kind import KeyKind
 from lab.mocktsm.fault_plan import FaultPlan
 from lab.mocktsm.faults import FaultKind
 from lab.mocktsm.pki import authority_certificates

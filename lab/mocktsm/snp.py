@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.hashes import SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from attest.layout import cells
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import PRODUCTS, ProductLine
 from attest.snp.report import ECDSA_P384_SHA384, P384_ORDER, SIGNED, VERSIONS, ReportV2
 from attest.snp.tcb import Tcb, tcb

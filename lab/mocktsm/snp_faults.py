@@ -16,7 +16,7 @@ from typing import Any
 
 from attest.endorsements import SnpEndorsements
 from attest.findings import Reason
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import ProductLine
 from attest.snp.report import VMPL_HOST
 from attest.snp.tcb import Tcb, tcb

@@ -8,7 +8,7 @@ from typing import Any
 
 from attest.policy import Policy, StatementPolicy, write_policy
 from attest.roots import Roots
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import (
     AbiFloor,
     FirmwareFloor,
@@ -20,7 +20,7 @@ from attest.snp.policy import (
 )
 from attest.statement import PRODUCT, Variant
 from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from lab.mocktsm.intel_collateral import DATE, EVALUATION
 from lab.mocktsm.intel_pki import mock_intel_roots
 from lab.mocktsm.pki import mock_roots

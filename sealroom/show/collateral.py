@@ -13,13 +13,13 @@ from attest.evidence import COLLATERAL_MAX_BYTES
 from attest.tdx.certificate import parse_pem
 from attest.tdx.collateral import MEMBERS, UNREAD_MEMBER, Collateral, parse_collateral
 from attest.tdx.intel_json import read_json
+from attest.tdx.status import TcbStatus
 from attest.tdx.tcb_info import (
     Issue,
     Module,
     PartLevel,
     PlatformLevel,
     Rating,
-    TcbStatus,
     parse_qe_identity,
     parse_tcb_info,
 )

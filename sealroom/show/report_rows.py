@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from attest.snp.certificate import KeyKind
 from attest.snp.claims import KEY_NAMES
 from attest.snp.floors import Processor, below
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import PERMISSION_BITS, PLATFORM_BITS, REQUIREMENT_BITS, PlatformBit
 from attest.snp.product import ProductLine
 from attest.snp.report import VMPL_HOST, ReportV2, ReportV3, ReportV5

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from attest import Reason, Roots, Stage
 from attest.evidence import TdxEndorsements
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import (
     AbiFloor,
     FirmwareFloor,

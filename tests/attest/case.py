@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from attest import Evidence, Refused, Roots, SnpEndorsements, VerifiedGuest, verify
 from attest.evidence import Endorsements
 from attest.policy import Policy
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import SnpPolicy
 from attest.statement import (
     PRODUCT,

@@ -18,13 +18,14 @@ from attest.azure import HCL_MAX_BYTES, parse_hcl
 from attest.canonical import read_canonical
 from attest.closed import ITEMS_MAX, read_record
 from attest.evidence import COLLATERAL_MAX_BYTES
+from attest.limits import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 from attest.scalars import Text
 from attest.snp.certtable import TABLE_MAX_BYTES, parse_certificate_table
 from attest.snp.launch.id_block import SIGNATURE_MAX_BYTES, write_signature
 from attest.tdx.certificate import CHAIN_MAX_BYTES, parse_pem
 from attest.tdx.collateral import parse_collateral
 from attest.tdx.quote import QUOTE_MAX_BYTES, parse_quote
-from attest.x509 import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES, parse_certificate, parse_crl
+from attest.x509 import parse_certificate, parse_crl
 
 TOO_LONG = "wanted at most"
 

@@ -11,7 +11,6 @@ import pytest
 
 from attest.lint import STATEMENT_RULES, lint
 from attest.policy import Policy, StatementPolicy
-from attest.snp.certificate import KeyKind
 from attest.snp.floors import (
     FLOORS,
     GENOA_B2,
@@ -23,6 +22,7 @@ from attest.snp.floors import (
     mitigations,
 )
 from attest.snp.gaps import RULES
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import (
     AbiFloor,
     FirmwareFloor,
@@ -39,7 +39,7 @@ from attest.tdx.collateral import parse_collateral
 from attest.tdx.gaps import RECOVERED, RECOVERY, RECOVERY_DATE
 from attest.tdx.gaps import RULES as TDX_RULES
 from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from tests.attest.tdx.evidence import bundles
 
 DIGEST = frozenset({bytes(32)})

@@ -18,7 +18,7 @@ from attest import Reason, Refused, Roots, SnpEndorsements, Stage, VerifiedGuest
 from attest.policy import policy_digest
 from attest.result import Notice, VerifiedReport, conclude_verification
 from attest.rules import BINDING_RULES, STATEMENT_RULES
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import TcbFloor
 from attest.snp.rules import PRODUCT_RULES, RULES
 from attest.statement import Platform

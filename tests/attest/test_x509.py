@@ -13,15 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import FormatError
+from attest.limits import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 from attest.snp.amd_certificates import CERTIFICATES
 from attest.snp.product import ProductLine
-from attest.x509 import (
-    CERTIFICATE_MAX_BYTES,
-    CRL_MAX_BYTES,
-    common_name,
-    parse_certificate,
-    parse_crl,
-)
+from attest.x509 import common_name, parse_certificate, parse_crl
 from lab.mocktsm import MockSnp
 from lab.mocktsm.der import bits, element, extension, integer, sequence, utc_time
 from lab.mocktsm.pki import VCEK_LIFE, ark, crl

@@ -17,10 +17,10 @@ from itertools import product
 
 from attest.errors import FormatError
 from attest.evidence import SnpEndorsements
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import ProductLine
 from attest.snp.tcb import tcb
-from attest.tdx.tcb_info import PART_STATUSES, PLATFORM_STATUSES
+from attest.tdx.status import PART_STATUSES, PLATFORM_STATUSES
 from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,

@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from attest import Reason, Refused, SnpEndorsements
 from attest.errors import FormatError, UnsupportedError
 from attest.roots import intel_roots
-from attest.snp.certificate import KeyKind, parse_vek
+from attest.snp.certificate import parse_vek
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import AbiFloor, FirmwareFloor, Permission, ProductPolicy, SnpPolicy
 from attest.snp.product import ProductLine
 from attest.snp.report import ReportV2, parse_report
 from attest.snp.verify import verify_report
 from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
 from attest.tdx.quote import TdReport10, TdReport15, TdReport15Ex, parse_quote
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from attest.tdx.verify import verify_quote
 from tests.attest.snp.evidence import NO_FLOOR
 from tests.differential.items import Item, SnpItem, TdxItem

@@ -13,7 +13,7 @@ from attest.lint import lint
 from attest.policy import Policy, read_policy
 from attest.statement import Platform, write_statement
 from attest.tdx.quote import parse_quote
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from attest.tdx.verify import verify_quote
 from lab.mocktsm.intel_collateral import collateral
 from lab.mocktsm.tdx_quote import quote

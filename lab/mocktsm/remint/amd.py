@@ -7,7 +7,8 @@ from dataclasses import fields
 from datetime import UTC, datetime
 
 from attest.layout import Span
-from attest.snp.certificate import HWID, PRODUCT_NAME, KeyKind, amd_name, parse_vek
+from attest.snp.certificate import HWID, PRODUCT_NAME, amd_name, parse_vek
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import ProductLine, line_of
 from attest.snp.report import ReportV3, parse_report
 from attest.x509 import common_name, parse_certificate, parse_crl

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from attest import SnpEndorsements
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import (
     AbiFloor,
     FirmwareFloor,

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from attest import FormatError
 from attest.errors import UnsupportedError
-from attest.snp.certificate import CSP_ID, HWID, PRODUCT_NAME, STRUCT_VERSION, KeyKind, parse_vek
+from attest.snp.certificate import (
+    CSP_ID,
+    HWID,
+    PRODUCT_NAME,
+    STRUCT_VERSION,
+    parse_vek,
+)
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import ProductLine
 from lab.mocktsm import MockSnp
 from lab.mocktsm.der import element, extension, ia5, integer

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest import FormatError
-from attest.snp.certificate import KeyKind
 from attest.snp.certtable import (
     ARK_GUID,
     ASK_GUID,
@@ -23,6 +22,7 @@ from attest.snp.certtable import (
     parse_certificate_table,
     vek_for,
 )
+from attest.snp.key_kind import KeyKind
 from lab.mocktsm import MockSnp
 from lab.mocktsm.sev_guest import certificate_table, encode_table
 

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from attest import Reason, Refused, Roots, SnpEndorsements
-from attest.snp.certificate import KeyKind, parse_vek
+from attest.snp.certificate import parse_vek
 from attest.snp.chain import verify_chain
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import ProductLine
 from attest.snp.roots import PSS_LONG, PSS_SHORT
 from attest.x509 import Crl, parse_crl

@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from attest import Reason, Stage
-from attest.snp.certificate import STRUCT_VERSION, KeyKind
+from attest.snp.certificate import STRUCT_VERSION
+from attest.snp.key_kind import KeyKind
 from attest.snp.roots import PSS_LONG, PSS_SHORT
 from lab.mocktsm.der import extension, integer
 from tests.attest.case import good

@@ -11,7 +11,7 @@ from attest import Refused
 from attest.result import VerifiedReport
 from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
 from attest.tdx.roots import IntelRoot
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from attest.tdx.verify import verify_quote
 from lab.mocktsm.intel_collateral import collateral
 from lab.mocktsm.intel_pki import mock_intel_roots

@@ -13,7 +13,7 @@ from attest.result import VerifiedReport
 from attest.roots import intel_roots
 from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
 from attest.tdx.quote import TdReport15, parse_quote
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from attest.tdx.verify import verify_quote
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "tdx-evidence"

@@ -14,12 +14,8 @@ from attest import FormatError
 from attest.evidence import COLLATERAL_MAX_BYTES
 from attest.tdx.collateral import MEMBERS, parse_collateral
 from attest.tdx.intel_json import DEPTH_MAX, HEX_MAX_BYTES, ITEMS_MAX, Members, read_json
-from attest.tdx.tcb_info import (
-    DOCUMENT_MAX_BYTES,
-    TcbStatus,
-    parse_qe_identity,
-    parse_tcb_info,
-)
+from attest.tdx.status import TcbStatus
+from attest.tdx.tcb_info import DOCUMENT_MAX_BYTES, parse_qe_identity, parse_tcb_info
 from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,

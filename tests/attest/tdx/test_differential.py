@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attest import Reason, Refused
-from attest.tdx.tcb_info import PART_STATUSES, PLATFORM_STATUSES, TcbStatus
+from attest.tdx.status import PART_STATUSES, PLATFORM_STATUSES, TcbStatus
 from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,

@@ -9,7 +9,8 @@ import pytest
 
 from attest import FormatError
 from attest.tdx.intel_json import HEX_MAX_BYTES, ITEMS_MAX, Members, read_json
-from attest.tdx.tcb_info import ADVISORY_MAX_CHARACTERS, parse_tcb_info
+from attest.tdx.status import ADVISORY_MAX_CHARACTERS
+from attest.tdx.tcb_info import parse_tcb_info
 from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,

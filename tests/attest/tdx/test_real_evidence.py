@@ -18,8 +18,8 @@ from attest.tdx.claims import Claims
 from attest.tdx.collateral import parse_collateral
 from attest.tdx.quote import Quote, TdReport15, parse_quote
 from attest.tdx.rules import SIGNATURE_RULES
+from attest.tdx.status import TcbStatus
 from attest.tdx.tcb import evaluate
-from attest.tdx.tcb_info import TcbStatus
 from attest.tdx.verify import verify_quote
 from lab.mocktsm.der import oid
 from lab.mocktsm.intel_pki import PckValues, derive_key, mock_intel_roots, point, raw_signature

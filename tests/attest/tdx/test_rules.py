@@ -7,7 +7,7 @@ import pytest
 
 from attest import Reason
 from attest.result import Notice
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from lab.mocktsm.intel_collateral import DATE, level, module, platform_tcb, qe_identity, tcb_info
 from tests.attest.tdx.case import TdxCase, collated, quoted
 

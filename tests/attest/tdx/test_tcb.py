@@ -10,15 +10,9 @@ from typing import Any
 import pytest
 
 from attest import Reason
+from attest.tdx.status import PART_STATUSES, PLATFORM_STATUSES, TcbStatus
 from attest.tdx.tcb import Rated, converge
-from attest.tdx.tcb_info import (
-    PART_STATUSES,
-    PLATFORM_STATUSES,
-    PartLevel,
-    PlatformLevel,
-    Rating,
-    TcbStatus,
-)
+from attest.tdx.tcb_info import PartLevel, PlatformLevel, Rating
 from lab.mocktsm.intel_collateral import (
     DATE,
     GOOD_SGX,

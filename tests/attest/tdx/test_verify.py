@@ -22,7 +22,7 @@ from attest.statement import Platform, report_data, write_statement
 from attest.tdx.chain import CHAIN_RULES
 from attest.tdx.roots import Role
 from attest.tdx.rules import RULES, SIGNATURE_RULES
-from attest.tdx.tcb_info import TcbStatus
+from attest.tdx.status import TcbStatus
 from lab.mocktsm.intel_collateral import collateral_members, tcb_info
 from lab.mocktsm.intel_pki import (
     LIST_LIFE,

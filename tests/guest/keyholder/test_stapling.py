@@ -9,8 +9,8 @@ import pytest
 
 from attest import FormatError
 from attest.endorsements import SnpEndorsements, TdxEndorsements
-from attest.snp.certificate import KeyKind
 from attest.snp.certtable import VCEK_GUID, VLEK_GUID
+from attest.snp.key_kind import KeyKind
 from attest.snp.tcb import Tcb
 from attest.statement import Platform
 from guest.keyholder.stapling import UnendorsedError, choose_endorsements

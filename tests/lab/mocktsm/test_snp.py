@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from attest.snp.certificate import KeyKind, parse_vek
+from attest.snp.certificate import parse_vek
+from attest.snp.key_kind import KeyKind
 from attest.snp.product import ProductLine
 from attest.snp.report import VERSIONS
 from attest.snp.tcb import Tcb

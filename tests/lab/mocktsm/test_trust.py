@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from attest import read_policy
-from attest.snp.certificate import KeyKind
+from attest.snp.key_kind import KeyKind
 from attest.statement import Variant
 from lab.mocktsm import MockSnp, mock_policy, mock_policy_mapping
 
