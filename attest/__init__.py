@@ -2,7 +2,8 @@
 """Evidence of confidential guests and its verification.
 
 Bytes and a time come in, a `VerifiedGuest` comes out or `Refused` is raised. There is no I/O, no
-clock and no logging in this package, and no way to a verified guest but `verify`.
+clock and no logging in this package, and no way to a verified guest but `verify`. Modules are
+imported as they are needed, the last with a platform's first evidence: see `attest.verify.load`.
 """
 
 from attest.errors import AttestError, FormatError

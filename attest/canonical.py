@@ -7,12 +7,17 @@ comparison refuses duplicate keys, other key orders, spaces, other escapes and o
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import Any, NoReturn
 
 import rfc8785
 
 from attest.errors import FormatError
+
+# rfc8785 sorts keys by UTF-16, whose codec Python imports at its first use. A process that gave up
+# its files before that has it because of this line.
+codecs.lookup("utf-16-be")
 
 
 def write_canonical(value: Any) -> bytes:

@@ -44,15 +44,20 @@ class TdxEndorsements:
 Endorsements = SnpEndorsements | TdxEndorsements
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# A bundle is taken apart as soon as it is read, so it is spared what else a dataclass can.
+@dataclass(kw_only=True, eq=False, repr=False)
 class _SnpBundle:
+    """A whole bundle for an SEV-SNP guest."""
+
     format: Literal["sealroom-endorsements/1"] = _FORMAT
     platform: Literal[Platform.SEV_SNP] = Platform.SEV_SNP
     endorsements: SnpEndorsements
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class _TdxBundle:
+    """A whole bundle for a TDX guest."""
+
     format: Literal["sealroom-endorsements/1"] = _FORMAT
     platform: Literal[Platform.TDX] = Platform.TDX
     endorsements: TdxEndorsements

@@ -49,18 +49,26 @@ class Evidence:
     report: Annotated[bytes, Base64Url(REPORT_MAX_BYTES)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Envelope(Evidence):
-    format: Literal["sealroom-evidence/1"] = "sealroom-evidence/1"
+# An envelope is read and taken apart at once, so it is spared what else a dataclass can.
+@dataclass(kw_only=True, eq=False, repr=False)
+class _SnpEnvelope:
+    """A whole evidence object of an SEV-SNP guest."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SnpEnvelope(_Envelope):
+    format: Literal["sealroom-evidence/1"]
+    platform: Literal[Platform.SEV_SNP]
+    statement: Annotated[bytes, Base64Url(STATEMENT_MAX_BYTES)]
+    report: Annotated[bytes, Base64Url(REPORT_MAX_BYTES)]
     endorsements: SnpEndorsements
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _TdxEnvelope(_Envelope):
+@dataclass(kw_only=True, eq=False, repr=False)
+class _TdxEnvelope:
+    """A whole evidence object of a TDX guest."""
+
+    format: Literal["sealroom-evidence/1"]
+    platform: Literal[Platform.TDX]
+    statement: Annotated[bytes, Base64Url(STATEMENT_MAX_BYTES)]
+    report: Annotated[bytes, Base64Url(REPORT_MAX_BYTES)]
     endorsements: TdxEndorsements
 
 

@@ -200,7 +200,7 @@ P = TypeVar("P")
 C = TypeVar("C")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rule(Generic[P, C]):
     """One row: holds for a policy and the claims, or gives its reason.
 

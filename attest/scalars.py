@@ -7,9 +7,7 @@ A codec stands in a record's annotation (``Annotated[bytes, Hex(32)]``). It read
 
 from __future__ import annotations
 
-import base64
 import binascii
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
@@ -33,12 +31,13 @@ class Codec(Protocol):
         """The value's one spelling."""
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
     """A string of 1 to ``most`` characters."""
 
-    most: int
     native: ClassVar[type] = str
+
+    def __init__(self, most: int) -> None:
+        self.most = most
 
     def read(self, text: str) -> str:
         """The string itself."""
@@ -51,12 +50,13 @@ class Text:
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Name:
     """1 to ``most`` characters: lower-case words of letters and digits, a dash between two."""
 
-    most: int
     native: ClassVar[type] = str
+
+    def __init__(self, most: int) -> None:
+        self.most = most
 
     def read(self, text: str) -> str:
         """The name itself."""
@@ -70,13 +70,14 @@ class Name:
         return value
 
 
-@dataclass(frozen=True, slots=True)
 class Whole:
     """An integer from ``least``, not negative, to ``most``; in text without leading zero."""
 
-    least: int
-    most: int
     native: ClassVar[type] = int
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least = least
+        self.most = most
 
     def read(self, text: str) -> int:
         """The integer."""
@@ -93,12 +94,13 @@ class Whole:
         return str(value)
 
 
-@dataclass(frozen=True, slots=True)
 class Hex:
     """Exactly ``size`` bytes in lower-case hexadecimal."""
 
-    size: int
     native: ClassVar[type] = str
+
+    def __init__(self, size: int) -> None:
+        self.size = size
 
     def read(self, text: str) -> bytes:
         """The bytes."""
@@ -111,20 +113,21 @@ class Hex:
         return value.hex()
 
 
-@dataclass(frozen=True, slots=True)
 class Base64:
     """1 to ``most`` bytes in base64 with padding (RFC 4648 §4)."""
 
-    most: int
     native: ClassVar[type] = str
+
+    def __init__(self, most: int) -> None:
+        self.most = most
 
     def read(self, text: str) -> bytes:
         """The bytes."""
         data = b""
         if len(text) <= -(-self.most // 3) * 4:
             try:
-                data = base64.b64decode(text, validate=True)
-            except (binascii.Error, ValueError) as error:
+                data = binascii.a2b_base64(text, strict_mode=True)
+            except ValueError as error:
                 raise ValueError("wanted base64") from error
         if not 1 <= len(data) <= self.most or self.write(data) != text:
             raise ValueError(f"wanted 1 to {self.most} bytes in canonical base64")
@@ -132,29 +135,29 @@ class Base64:
 
     def write(self, value: bytes) -> str:
         """The characters."""
-        return base64.b64encode(value).decode("ascii")
+        return binascii.b2a_base64(value, newline=False).decode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
 class Base64Url:
     """1 to ``most`` bytes in base64url without padding (RFC 4648 §5)."""
 
-    most: int
     native: ClassVar[type] = str
+
+    def __init__(self, most: int) -> None:
+        self._padded = Base64(most)
 
     def read(self, text: str) -> bytes:
         """The bytes."""
         if not set(text).isdisjoint("+/="):
             raise ValueError("wanted base64url without padding")
         padding = "=" * (-len(text) % 4)
-        return Base64(self.most).read(text.replace("-", "+").replace("_", "/") + padding)
+        return self._padded.read(text.replace("-", "+").replace("_", "/") + padding)
 
     def write(self, value: bytes) -> str:
         """The characters."""
-        return base64.urlsafe_b64encode(value).decode("ascii").rstrip("=")
+        return self._padded.write(value).replace("+", "-").replace("/", "_").rstrip("=")
 
 
-@dataclass(frozen=True, slots=True)
 class Truth:
     """True or false."""
 
@@ -171,7 +174,6 @@ class Truth:
         return str(value).lower()
 
 
-@dataclass(frozen=True, slots=True)
 class Moment:
     """A time in UTC to the second, in the form 2026-01-31T12:00:00Z (RFC 3339)."""
 
@@ -189,12 +191,13 @@ class Moment:
         return f"{value:{_TIME}}"
 
 
-@dataclass(frozen=True, slots=True)
 class OneOf:
     """One of a few words. ``words`` maps each to its value."""
 
-    words: dict[str, Any]
     native: ClassVar[type] = str
+
+    def __init__(self, words: dict[str, Any]) -> None:
+        self.words = words
 
     def read(self, text: str) -> Any:
         """The word's value."""

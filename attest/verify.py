@@ -6,8 +6,8 @@ the binding, once `attest.log` exists.) Each is entered only if the one before h
 fetched and no clock is read: what is not an argument has no influence.
 
 A platform's rooms, and `cryptography` with them, are imported with the first evidence of it: most
-programs meet one platform, and an import of `attest` shall not keep them waiting for both. Only
-this file, `attest.roots` and `attest.policy` import late. `load` does it at a time of one's own.
+programs meet one platform, and importing `attest` should not keep them waiting for both. Only this
+file, `attest.roots` and `attest.policy` import late; `load` does it at a time of one's own.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 VerifyRest = Callable[[], VerifiedReport]
 
 ROOMS = {Platform.SEV_SNP: "attest.snp.verify", Platform.TDX: "attest.tdx.verify"}
+BACKEND = "cryptography.hazmat.backends.openssl.backend"  # cryptography's own: with its first key
 
 
 def load(*platforms: Platform) -> None:
@@ -42,8 +43,8 @@ def load(*platforms: Platform) -> None:
     For a process that gives up its files before the first evidence comes, or that would rather wait
     at its start. It changes no result.
     """
-    for platform in platforms or ROOMS:
-        import_module(ROOMS[platform])
+    for name in (BACKEND, *(ROOMS[platform] for platform in platforms or ROOMS)):
+        import_module(name)
 
 
 def verify(

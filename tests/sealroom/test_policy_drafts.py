@@ -11,7 +11,9 @@ import pytest
 from attest import FormatError, parse_evidence, read_policy
 from attest.lint import lint, platform_gaps
 from attest.policy import Policy
+from attest.snp.policy import SnpPolicy
 from attest.snp.product import ProductLine
+from attest.tdx.policy import TdxPolicy
 from sealroom.cli import main
 from sealroom.errors import TrustFileError
 from sealroom.policy_drafts import STRICT_LINES, strict
@@ -25,6 +27,8 @@ Capture = pytest.CaptureFixture[str]
 TO_FILL_IN = {"models": "11", "prompts": "22", "configurations": "33"}
 # Where a record's own fields need no sentence each: the one above them says enough.
 TOGETHER = ("tcb", "firmware", "abi")
+# What `attest.policy` imports with the first policy that has it.
+LATE = {"SnpPolicy": SnpPolicy, "TdxPolicy": TdxPolicy}
 
 
 def filled_in(lines: tuple[ProductLine, ...]) -> dict[str, Any]:
@@ -41,7 +45,7 @@ def paths(record: type, prefix: str) -> set[str]:
     for field in fields(record):
         if field.name in {"format", "line"}:
             continue
-        hint = get_type_hints(record)[field.name]
+        hint = get_type_hints(record, localns=LATE)[field.name]
         place = f"{prefix}{field.name}"
         found.add(place)
         inner = next((part for part in (hint, *get_args(hint)) if is_dataclass(part)), None)
