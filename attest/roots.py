@@ -82,4 +82,4 @@ def read_roots(value: object) -> Roots:
 
 def write_roots(roots: Roots) -> list[dict[str, Any]]:
     """The form that `read_roots` reads."""
-    return [root.record for root in (*roots.amd, *roots.intel)]
+    return [root.record for root in roots.amd] + [root.record for root in roots.intel]
