@@ -9,9 +9,8 @@ a later one has no meaning without the former; within a stage every failure is c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from attest.errors import AttestError
 
@@ -166,8 +165,7 @@ class Reason(StrEnum):
     LACKING_NOT_ACCEPTED = "lacking-not-accepted"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One thing that does not hold: what was wanted and what came."""
 
     reason: Reason
@@ -187,8 +185,7 @@ class Refused(AttestError):
         super().__init__(f"{stage}: " + "; ".join(lines))
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One rule that held, and the value it held for."""
 
     rule: str
@@ -200,8 +197,7 @@ P = TypeVar("P")
 C = TypeVar("C")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Rule(Generic[P, C]):
+class Rule(NamedTuple, Generic[P, C]):
     """One row: holds for a policy and the claims, or gives its reason.
 
     Attributes:
@@ -219,8 +215,7 @@ class Rule(Generic[P, C]):
     got: Callable[[C], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a table of rules came to.
 
     Attributes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, final
 
 from attest.findings import Check, Outcome
 from attest.statement import Platform, Statement
@@ -32,8 +32,7 @@ class Notice(StrEnum):
     TRAILING_BYTES = "trailing-bytes"
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One notice and the value it is about."""
 
     notice: Notice

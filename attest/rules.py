@@ -7,24 +7,22 @@ mean something only once the report is found to vouch for its exact bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hmac import compare_digest
+from typing import NamedTuple
 
 from attest.findings import Reason, Rule, any_hex, words
 from attest.policy import StatementPolicy
 from attest.statement import Platform, Statement
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A statement that a report vouches for, and the time at which it is judged."""
 
     statement: Statement
     now_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """What binds a statement to a report: 64 bytes, and the platform that both name."""
 
     digest: bytes

@@ -118,7 +118,7 @@ def _report(name: str, messages: int, answer: Answer, observations: list[dict[st
             "variant": guest.statement.variant,
             "measurement": guest.measurement.hex(),
             "tcb": guest.tcb,
-            "checks": [asdict(check) for check in guest.checks],
+            "checks": [check._asdict() for check in guest.checks],
             "policy": guest.policy_digest.hex(),
             "expires": guest.expires.isoformat(),
         },

@@ -43,7 +43,7 @@ def error_json(error: SealroomError) -> Json:
             told[name] = value
     if isinstance(error, NotTrusted):
         told["stage"] = error.stage
-        told["findings"] = [asdict(finding) for finding in error.findings]
+        told["findings"] = [finding._asdict() for finding in error.findings]
     if error.partial:
         told["partial"] = error.partial
     return told
@@ -77,8 +77,8 @@ def guest_json(guest: VerifiedGuest) -> Json:
         "targets": [target(config) for config in guest.key_configs],
         "expires": _time(guest.expires),
         "policy_digest": guest.policy_digest.hex(),
-        "checks": [asdict(check) for check in guest.checks],
-        "notes": [asdict(note) for note in guest.notes],
+        "checks": [check._asdict() for check in guest.checks],
+        "notes": [note._asdict() for note in guest.notes],
     }
 
 
@@ -110,8 +110,8 @@ def report_json(report: VerifiedReport, policy: bytes) -> Json:
         "report_data": report.report_data.hex(),
         "expires": _time(report.expires),
         "policy_digest": policy.hex(),
-        "checks": [asdict(check) for check in report.checks],
-        "notes": [asdict(note) for note in report.notes],
+        "checks": [check._asdict() for check in report.checks],
+        "notes": [note._asdict() for note in report.notes],
     }
 
 

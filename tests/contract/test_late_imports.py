@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from attest.statement import Platform
+from attest.verify import load
 from tests.attest.whole import whole
 from tests.contract.repository import ROOT
 
@@ -59,11 +60,11 @@ POLICIES = {
 }
 
 
-def steps(platform: Platform, load: tuple[Platform, ...] = ()) -> dict[str, set[str]]:
+def steps(platform: Platform, asked: tuple[Platform, ...] = ()) -> dict[str, set[str]]:
     """Verify one mock guest in a fresh interpreter; which modules it had after each step."""
     run = subprocess.run(
         [sys.executable, "-c", STEPS],
-        input=json.dumps(whole(platform) | {"load": load}),
+        input=json.dumps(whole(platform) | {"load": asked}),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -92,6 +93,11 @@ def test_a_platforms_rooms_come_with_its_first_evidence(platform: Platform) -> N
 
 @pytest.mark.parametrize("platform", Platform)
 def test_after_load_a_verification_imports_nothing(platform: Platform) -> None:
-    for load in ((platform,), tuple(Platform)):
-        loaded = steps(platform, load)
+    for asked in ((platform,), tuple(Platform)):
+        loaded = steps(platform, asked)
         assert loaded["verified"] - loaded["load"] == set()
+
+
+def test_load_without_a_platform_means_every_one() -> None:
+    load()
+    assert {"attest.snp.verify", "attest.tdx.verify"} <= sys.modules.keys()
