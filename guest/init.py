@@ -27,7 +27,7 @@ from guest import config, journal
 from guest.channel import Channel, GoneError, pair
 from guest.child import NETWORK
 from guest.door import DoorError, Process, Say
-from guest.settings import Identity, write_sections
+from guest.settings import Identity, Variant, write_sections
 
 # One row per child: the module that is run with `python -I -m`, and arguments after the two of
 # `guest.child`. `lab` replaces the keyholder's row.
@@ -63,6 +63,14 @@ class Child:
     restarts: int = field(default=-1)
 
 
+class LackingError(Exception):
+    """A production guest must not start: ``lacking`` names everything that is missing."""
+
+    def __init__(self, lacking: tuple[str, ...]) -> None:
+        super().__init__(f"a production guest wants everything, lacking {', '.join(lacking)}")
+        self.lacking = lacking
+
+
 class Init:
     """Starts the guest and keeps it running until `stop` or a signal."""
 
@@ -79,12 +87,16 @@ class Init:
     ) -> None:
         """Take the configuration document, the model's descriptor and the listening socket.
 
-        ``lacking`` is what this guest lacks of its isolation, sorted; it is in the statement.
+        ``lacking`` is what this guest lacks (`guest.selftest.lacking`); it is in the statement.
 
         Raises:
             ConfigError: the document cannot be used.
+            LackingError: it is a production guest's, and something is lacking.
         """
         read = config.parse_config(document)
+        if lacking and read.variant is Variant.PRODUCTION:
+            journal.record(journal.Event.NOT_STARTED, lacking=len(lacking))
+            raise LackingError(lacking)
         identity = Identity(
             variant=read.variant,
             model=read.model.digest,
@@ -93,7 +105,7 @@ class Init:
             lacking=lacking,
         )
         self._bodies = {
-            Process.GATE: write_sections(read.gate),
+            Process.GATE: write_sections(read.gate, identity),
             Process.KEYHOLDER: write_sections(read.keys, read.stapling, identity),
             Process.ZYGOTE: write_sections(read.gate, read.model, read.answer),
         }

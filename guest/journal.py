@@ -30,6 +30,8 @@ class Event(StrEnum):
     DOOR_BROKEN = "door-broken"  # a peer said what the table does not list
     WORKER_ENDED = "worker-ended"
     MODEL_REFUSED = "model-refused"
+    SELFTEST_FAILED = "selftest-failed"  # a row of `guest.selftest_rows`, by its number
+    NOT_STARTED = "not-started"  # a production guest that lacks something
     FAULT = "fault"  # an exception that nobody caught, or a complaint of a library
 
 
@@ -55,6 +57,8 @@ FIELDS: Final[Mapping[Event, Mapping[str, Unit]]] = {
     Event.DOOR_BROKEN: {},
     Event.WORKER_ENDED: {"exited": Unit.FLAG, "code": Unit.CODE},
     Event.MODEL_REFUSED: {},
+    Event.SELFTEST_FAILED: {"row": Unit.INDEX},
+    Event.NOT_STARTED: {"lacking": Unit.COUNT},
     Event.FAULT: {
         "process": Unit.INDEX,
         "origin": Unit.INDEX,

@@ -19,7 +19,8 @@ import yaml
 from attest.endorsements import write_endorsements
 from attest.roots import write_roots
 from attest.statement import Platform
-from guest import sandbox
+from guest import sandbox, selftest
+from guest.selftest_rows import ROWS
 from guest.worker.tasks import prompts_digest
 from lab.mocktsm import (
     MockSnp,
@@ -36,6 +37,11 @@ ISSUED_BEFORE: Final = timedelta(hours=1)
 IN_FORCE: Final = timedelta(days=30)  # as long as Intel's collateral is
 
 _PIECE_BYTES: Final = 1 << 20
+
+# Rows of the self-test that `lab.guest` never holds: it is an ordinary program of its user.
+ORDINARY: Final = frozenset(
+    {"environment-literal", "no-arguments", "python-isolated", "python-without-site"}
+)
 
 Mapping = dict[str, Any]
 
@@ -132,15 +138,24 @@ def write_bundle(plan: GuestPlan, *, now: datetime) -> bytes:
     return write_endorsements(snp_endorsements(hardware, fault, life))
 
 
+def lacking_here() -> frozenset[str]:
+    """What a lab guest on this host lacks, by the functions that the guest itself asks."""
+    rows = [row for row in ROWS if row.name not in ORDINARY]
+    return ORDINARY.union(sandbox.missing(), selftest.failing(rows=rows))
+
+
 def write_trust(plan: GuestPlan, *, relay: str, model: bytes, config: bytes) -> bytes:
-    """The device's trust file for a guest with this model and configuration document."""
+    """The device's trust file for a guest with this model and configuration document.
+
+    It accepts that the guest lacks what a lab on this host lacks, and nothing more.
+    """
     policy = mock_policy_mapping(
         platform=plan.hardware(),
         model=model,
         prompts=prompts_digest(),
         configuration=hashlib.sha256(config).digest(),
         max_life_s=3600 + 60,
-        lacking=frozenset(sandbox.missing()),
+        lacking=lacking_here(),
     )
     document = {
         "format": "sealroom-trust/1",

@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from guest import sandbox
+from guest import selftest
 from guest.config import CONFIG_MAX_BYTES, ConfigError
 from guest.door import Process
-from guest.init import PROGRAMS, Init
+from guest.init import PROGRAMS, Init, LackingError
 from guest.worker.tasks import prompts_digest
 
 BACKLOG: Final = 128
@@ -37,7 +37,10 @@ def listen(where: str) -> socket.socket:
 
 
 def main() -> int:
-    """Run until SIGTERM or Ctrl-C; 1 if the configuration or the socket cannot be used."""
+    """Run until SIGTERM or Ctrl-C; 1 if the configuration or the socket cannot be used.
+
+    Also 1 if the configuration is a production guest's, for a lab lacks much of what that wants.
+    """
     parser = argparse.ArgumentParser(prog="python -m lab.guest", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the guest's YAML document")
     parser.add_argument("--model", type=Path, required=True, help="the GGUF file")
@@ -63,12 +66,12 @@ def main() -> int:
             document,
             model=os.open(given.model, os.O_RDONLY | os.O_CLOEXEC),
             prompts=prompts_digest(),
-            lacking=sandbox.missing(),
+            lacking=selftest.lacking(),
             listener=listener,
             programs=programs,
             on_ready=lambda: print("ready", flush=True),
         )
-    except (OSError, ConfigError, ValueError) as error:
+    except (OSError, ConfigError, LackingError, ValueError) as error:
         print(f"lab.guest: {error}", file=sys.stderr)
         return 1
     name = listener.getsockname()

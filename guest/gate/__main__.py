@@ -17,22 +17,23 @@ from guest.gate.exchange import Exchanges
 from guest.gate.links import Links
 from guest.gate.server import GateServer
 from guest.gate.service import Service
-from guest.settings import GateSettings, read_section
+from guest.settings import GateSettings, Identity, read_section
 
 
 def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) -> None:
     """Run the gate until init closes the door or says SIGTERM."""
     logging.getLogger("asyncio").addHandler(logging.NullHandler())  # it would quote exceptions
     wiring, first = start(Process.GATE, policy=policy)
-    asyncio.run(_serve(wiring, read_section(first.body, GateSettings)))
+    limits = read_section(first.body, GateSettings)
+    asyncio.run(_serve(wiring, limits, read_section(first.body, Identity).lacking))
 
 
-async def _serve(wiring: Channel, limits: GateSettings) -> None:
+async def _serve(wiring: Channel, limits: GateSettings, lacking: tuple[str, ...]) -> None:
     loop = asyncio.get_running_loop()
     done = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, done.set)
     links = Links(cut_off=done.set)
-    server = GateServer([Service(links, Exchanges(links, limits))])
+    server = GateServer([Service(links, Exchanges(links, limits), lacking)])
     listener: asyncio.Future[socket.socket] = loop.create_future()
 
     def hear() -> None:

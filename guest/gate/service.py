@@ -11,7 +11,6 @@ import re
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
 
-from guest import sandbox
 from guest.door import Refusal
 from guest.gate.arrivals import RefusedError
 from guest.gate.exchange import Exchanges
@@ -44,8 +43,9 @@ _TARGET: Final = re.compile(rf"[0-9a-f]{{{TARGET_HEX_DIGITS}}}")
 class Service(GuestBase):
     """Exchange, Evidence and Health."""
 
-    def __init__(self, links: Links, exchanges: Exchanges) -> None:
+    def __init__(self, links: Links, exchanges: Exchanges, lacking: tuple[str, ...]) -> None:
         self._links = links
+        self._lacking = lacking
         self._exchanges = exchanges
 
     async def Exchange(  # noqa: N802 - the method names are the service definition's
@@ -95,7 +95,7 @@ class Service(GuestBase):
     async def Health(  # noqa: N802 - as above
         self, stream: Stream[HealthRequest, HealthReply]
     ) -> None:
-        """Counts and states; `missing` also names parts of the sandbox that are not there."""
+        """Counts and states; `missing` also names what the statement says that is lacking."""
         await receive(stream, max_bytes=EMPTY_MAX_BYTES)
         publication = self._links.publication
         down = [] if self._links.zygote_ready else ["zygote"]
@@ -110,7 +110,7 @@ class Service(GuestBase):
                 waiting=slots.waiting,
                 slots=slots.slots,
                 epoch=publication.epoch if publication else 0,
-                missing=[*down, *(f"sandbox: {name}" for name in sandbox.missing())],
+                missing=[*down, *self._lacking],
             )
         )
 

@@ -31,6 +31,7 @@ DEADLINE_S: Final = 90.0  # the SNP driver itself waits up to 60 s for a throttl
 ATTEMPTS_MAX: Final = 6
 BACK_OFF_S: Final = 0.25
 SNP_REPORT_BYTES: Final = 1184
+VMPL_MAX: Final = 3
 
 T = TypeVar("T")
 
@@ -213,6 +214,21 @@ def read_provider(configfs: Configfs) -> Provider:
         return entry.provider()
 
 
+def read_privilege_floor(configfs: Configfs) -> int | None:
+    """The VMPL at which this guest runs; None on a platform that has no such levels (TDX).
+
+    Raises:
+        TsmError: there is no provider, or it gives no level from 0 to `VMPL_MAX`.
+    """
+    with _entry(configfs) as entry:
+        if entry.provider() is not Provider.SEV_GUEST:
+            return None
+        text = entry.read("privlevel_floor").removesuffix(b"\n")
+        if text not in {b"%d" % level for level in range(VMPL_MAX + 1)}:
+            raise TsmBlobError("read privlevel_floor", f"wanted 0 to {VMPL_MAX}")
+        return int(text)
+
+
 def _attempt(configfs: Configfs, report_data: bytes) -> TsmReport:
     """One report in an entry of its own."""
     with _entry(configfs) as entry:
@@ -283,13 +299,20 @@ def _call(step: str, verb: Callable[[], T]) -> T:
         raise kind(step, error.strerror or type(error).__name__, error.errno) from error
 
 
-def _verify_mounted() -> None:
-    """Compare f_type, the first word of struct statfs; Python's own statvfs leaves it out."""
+def filesystem_magic(path: Path) -> int:
+    """f_type, the first word of struct statfs; Python's own statvfs leaves it out.
+
+    Raises:
+        OSError: as the kernel says.
+    """
     libc = ctypes.CDLL(None, use_errno=True)
     buffer = ctypes.create_string_buffer(STATFS_MAX_BYTES)
-    if libc.statfs(bytes(REPORT_FOLDER), buffer):
+    if libc.statfs(bytes(path), buffer):
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(REPORT_FOLDER))
-    kind = int.from_bytes(buffer.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder)
-    if kind != CONFIGFS_MAGIC:
+        raise OSError(number, os.strerror(number), str(path))
+    return int.from_bytes(buffer.raw[: ctypes.sizeof(ctypes.c_long)], sys.byteorder)
+
+
+def _verify_mounted() -> None:
+    if filesystem_magic(REPORT_FOLDER) != CONFIGFS_MAGIC:
         raise OSError(errno.ENODEV, "not on configfs", str(REPORT_FOLDER))

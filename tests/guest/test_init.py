@@ -18,7 +18,7 @@ import pytest
 from guest import init as init_module
 from guest.config import ConfigError
 from guest.door import Process
-from guest.init import BACKOFF_MAX_S, BACKOFF_MIN_S, ENVIRONMENT, Init
+from guest.init import BACKOFF_MAX_S, BACKOFF_MIN_S, ENVIRONMENT, Init, LackingError
 from tests.guest.documents import document
 from tests.guest.rig import nothing_left_open
 
@@ -148,7 +148,7 @@ def test_the_children_get_their_part_of_the_configuration_and_no_other(tmp_path:
     def scenario(house: House) -> None:
         sections = {process: house.born(process)["sections"] for process in CHILDREN}
         assert sections == {
-            Process.GATE: ["GateSettings"],
+            Process.GATE: ["GateSettings", "Identity"],
             Process.KEYHOLDER: ["KeySettings", "StaplingSettings", "Identity"],
             Process.ZYGOTE: ["GateSettings", "ModelSettings", "AnswerSettings"],
         }
@@ -309,6 +309,38 @@ def test_what_happened_is_written_down_as_events_and_numbers(
 def test_a_configuration_that_cannot_be_used_starts_nothing() -> None:
     with pytest.raises(ConfigError, match="slots"), socket.socket() as listener:
         Init(document(gate__slots=0), model=0, prompts=b"p" * 32, lacking=(), listener=listener)
+
+
+def test_a_production_guest_that_lacks_anything_starts_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as listener, pytest.raises(LackingError) as refused:
+        Init(
+            document(variant="production"),
+            model=0,
+            prompts=b"p" * 32,
+            lacking=("own-user", "swap-off"),
+            listener=listener,
+        )
+    assert str(refused.value).endswith("lacking own-user, swap-off")
+    assert json.loads(capfd.readouterr().err) == {"event": "not-started", "lacking": 2}
+
+
+@pytest.mark.parametrize(
+    ("variant", "lacking"),
+    [("production", ()), ("research", ("own-user",)), ("mock", ("swap-off",))],
+)
+def test_a_guest_that_lacks_nothing_or_says_so_may_start(
+    variant: str, lacking: tuple[str, ...]
+) -> None:
+    with socket.socket() as listener:
+        Init(
+            document(variant=variant),
+            model=0,
+            prompts=b"p" * 32,
+            lacking=lacking,
+            listener=listener,
+        )
 
 
 def test_each_program_of_the_guest_can_be_found() -> None:

@@ -11,12 +11,18 @@ import pytest
 from attest import Refused, amd_roots, parse_evidence, verify
 from attest.findings import Reason
 from attest.statement import Platform
-from guest import sandbox
 from guest.config import parse_config
 from guest.keyholder.attesting import Claims, attest
 from guest.settings import Identity, StaplingSettings, Variant
 from guest.worker.tasks import prompts_digest
-from lab.documents import GuestPlan, sha256_of, write_bundle, write_config, write_trust
+from lab.documents import (
+    GuestPlan,
+    lacking_here,
+    sha256_of,
+    write_bundle,
+    write_config,
+    write_trust,
+)
 from lab.mocktsm import FaultKind, MockTsm, SnpFault
 from sealroom import Trust
 
@@ -31,7 +37,7 @@ def evidence_of(plan: GuestPlan, config: bytes) -> bytes:
         model=MODEL,
         prompts=prompts_digest(),
         configuration=hashlib.sha256(config).digest(),
-        lacking=sandbox.missing(),
+        lacking=tuple(sorted(lacking_here())),
     )
     now = int(datetime.now(UTC).timestamp())
     claims = Claims(

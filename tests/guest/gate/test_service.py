@@ -10,7 +10,6 @@ from grpclib import GRPCError, Status
 from grpclib.client import Channel as Client
 from grpclib.client import Stream
 
-from guest import sandbox
 from guest.door import Cause, Ended, Ending, Process, Refusal, Say
 from guest.gate.server import GateServer
 from guest.gate.service import Service
@@ -33,6 +32,7 @@ from guestapi.guest_pb2 import (
 )
 from tests.guest.gate.house import LIMITS, PUBLICATION, TARGET, House, limits
 
+LACKING = ("network-namespace", "own-user")
 OPEN = ExchangeIn(open=Open(target=TARGET, media=CHUNKED))
 Exchange = Stream[ExchangeIn, ExchangeOut]
 
@@ -43,7 +43,7 @@ async def served(
 ) -> AsyncIterator[tuple[House, GuestStub]]:
     """A gate behind a real server, and a client of it."""
     it = House(gate_limits)
-    server = GateServer([Service(it.links, it.exchanges)])
+    server = GateServer([Service(it.links, it.exchanges, LACKING)])
     await server.start("127.0.0.1", 0)
     port = server._server.sockets[0].getsockname()[1]
     client = Client("127.0.0.1", port)
@@ -227,17 +227,16 @@ async def health(stub: GuestStub) -> HealthReply:
 
 def test_health_goes_from_starting_to_ready_to_degraded() -> None:
     async def scenario(it: House, stub: GuestStub) -> None:
-        steps = [f"sandbox: {name}" for name in sandbox.missing()]
         reply = await health(stub)
-        assert (reply.state, list(reply.missing)) == (STARTING, ["zygote", "keyholder", *steps])
+        assert (reply.state, list(reply.missing)) == (STARTING, ["zygote", "keyholder", *LACKING])
         await it.get_ready()
         reply = await health(stub)
-        assert (reply.state, reply.epoch, list(reply.missing)) == (READY, 3, steps)
+        assert (reply.state, reply.epoch, list(reply.missing)) == (READY, 3, list(LACKING))
         assert (reply.slots, reply.running, reply.waiting) == (1, 0, 0)
         it.zygote.close()
         await it.until(lambda: not it.links.zygote_ready)
         reply = await health(stub)
-        assert (reply.state, list(reply.missing)) == (DEGRADED, ["zygote", *steps])
+        assert (reply.state, list(reply.missing)) == (DEGRADED, ["zygote", *LACKING])
         it.zygote = it.adopt(Process.ZYGOTE)
 
     run(scenario, ready=False)
