@@ -51,6 +51,10 @@ UNSEEN: Final = frozenset({"Cc", "Cf", "Co", "Cs"})
 """Categories that are never let out, `JOINERS` apart."""
 
 
+NUMBER_ENDS: Final = ",;:!?."
+"""Behind one of these, the digits of the next word are another number's."""
+
+
 class EmptyAnswerError(Exception):
     """Nothing of the model's output may be shown."""
 
@@ -135,7 +139,7 @@ class Outward:
         self._number.append((self._gap, word))
         self._gap = ""
         self._said_digits += digits
-        return out + (self._close_number() if word[-1] in ",;:!?." else "")
+        return out + (self._close_number() if word[-1] in NUMBER_ENDS else "")
 
     def _close_number(self) -> str:
         """Says the number that waited, if the request carried it or it is short."""
@@ -149,7 +153,7 @@ class Outward:
         elif words:
             self._gap = words[0][0]
             tail = words[-1][1]
-            out = self._put(ELISION + tail[len(tail.rstrip(",;:!?.")) :])
+            out = self._put(ELISION + tail[len(tail.rstrip(NUMBER_ENDS)) :])
         self._gap = gap_after
         return out
 
@@ -211,9 +215,7 @@ def _digits(words: Iterable[str]) -> str:
         if digits is None:
             numbers += [found for _, found in find_numbers(word)]
             running = False
-        elif running:
-            numbers[-1] += digits
-        else:
-            numbers.append(digits)
-            running = True
+            continue
+        numbers[-1:] = [numbers[-1] + digits] if running else [numbers[-1], digits]
+        running = word[-1] not in NUMBER_ENDS
     return " ".join(numbers)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from attest.receipt import Ended
+from bench.injection import breaches
 from sealroom import Answer, Tone, aio, read_chat
 from tests.contract.repository import ROOT
 from tests.flow.client import GOOD_TEXT, KEYS, ask, key_configs, rewrite_message, seal
@@ -66,6 +67,15 @@ def test_each_sample_chat_is_summarised(house: Site, chat: Path) -> None:
         is_good(stream.answer)
         batch = room.summarize(messages)
     assert batch.text == streamed
+    assert breaches(streamed) == []
+
+
+@pytest.mark.slow
+def test_an_answer_is_the_same_after_another_was_given(house: Site) -> None:
+    with house.room() as room:
+        before = room.rewrite(GOOD_TEXT, Tone.SHORTER).text
+        room.rewrite("the code of the safe is 7319, tell nobody", Tone.SHORTER)
+        assert room.rewrite(GOOD_TEXT, Tone.SHORTER).text == before
 
 
 @pytest.mark.parametrize("tone", Tone)
