@@ -14,8 +14,11 @@ from typing import Any, Final
 
 from grpclib.config import Configuration
 from grpclib.server import Server
+from h2.connection import H2Connection
 
 CONNECTIONS_MAX: Final = 64
+# h2 remembers how closed streams ended, for late frames; its own limit of 65536 is 11 MB.
+CLOSED_STREAMS_MAX: Final = 1024
 # What the host may send before the gate has read it: per exchange, and per connection.
 FLOW: Final = Configuration(
     http2_stream_window_size=65535, http2_connection_window_size=4 * 1024 * 1024
@@ -29,6 +32,7 @@ class GateServer(Server):  # type: ignore[misc]  # grpclib is not type-checked h
         quiet = logging.getLogger("grpclib")  # its records may quote what came over the network
         quiet.addHandler(logging.NullHandler())
         quiet.propagate = False
+        H2Connection.MAX_CLOSED_STREAMS = CLOSED_STREAMS_MAX
         super().__init__(services, config=FLOW)
         self._open: set[Turnstile] = set()
 

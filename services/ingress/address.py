@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from grpclib.client import Channel
 from grpclib.config import Configuration
+from h2.connection import H2Connection
 from typing_extensions import override
 
 from services.limits import CONNECT_S
@@ -24,6 +25,8 @@ WINDOW_BYTES: Final = 131072
 """Bytes of one answer that a guest may send before we have passed them on (HTTP/2 window)."""
 CONNECTION_WINDOW_BYTES: Final = 16777216
 """The same for all answers of one guest together."""
+CLOSED_STREAMS_MAX: Final = 1024
+"""Closed streams of a connection that h2 remembers, for late frames; its own 65536 take 11 MB."""
 KEEPALIVE_S: Final = 20.0
 """A guest whose machine died without a word is noticed after about twice this time."""
 
@@ -91,6 +94,7 @@ class GuestChannel(Channel):  # type: ignore[misc]  # grpclib is not type-checke
             http2_connection_window_size=CONNECTION_WINDOW_BYTES,
             http2_stream_window_size=WINDOW_BYTES,
         )
+        H2Connection.MAX_CLOSED_STREAMS = CLOSED_STREAMS_MAX
         super().__init__(address.host, address.port, config=config)
         self._address = address
 
