@@ -22,7 +22,9 @@ NAMES = {
     "worker": Process.ZYGOTE,
     "zygote": Process.ZYGOTE,
     "drill": Process.ZYGOTE,
+    "stub": Process.ZYGOTE,
     "overheard": Process.ZYGOTE,
+    "echo": Process.ZYGOTE,
 }
 
 T = TypeVar("T")
