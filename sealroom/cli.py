@@ -19,6 +19,7 @@ from sealroom import (
     cli_attack,
     cli_endorsements,
     cli_policy,
+    cli_receipt,
     cli_show,
     cli_types,
     cli_verify,
@@ -35,6 +36,7 @@ EXIT_BROKEN_PIPE = 141
 # The commands about evidence, and `attack`. Only `endorsements` and `attack` use a network.
 _EVIDENCE_COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
     ("verify", "judge evidence, offline", cli_verify.add_options),
+    ("verify-receipt", "check an erasure receipt that was kept, offline", cli_receipt.add_options),
     ("show", "print what any piece of evidence says, field by field", cli_show.add_options),
     ("policy", "write a policy, or say what one leaves open", cli_policy.add_options),
     ("endorsements", "fetch what a report is verified with", cli_endorsements.add_options),

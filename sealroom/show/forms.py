@@ -24,6 +24,7 @@ from attest.x509 import parse_certificate
 from sealroom.hexadecimal import read_hex
 from sealroom.pcs import QE_IDENTITY, TCB_INFO
 from sealroom.pem import CERTIFICATE, CRL, is_pem, read_pem
+from sealroom.receipts import SIGNED_RECEIPT_MAX_BYTES
 from sealroom.show.azure import explain_hcl
 from sealroom.show.certificates import explain_certificate, explain_crl, explain_table
 from sealroom.show.collateral import (
@@ -36,7 +37,6 @@ from sealroom.show.collateral import (
 from sealroom.show.field import Section
 from sealroom.show.quote import explain_quote, explain_td_report
 from sealroom.show.records import (
-    SIGNED_RECEIPT_MAX_BYTES,
     explain_endorsements,
     explain_evidence,
     explain_receipt,

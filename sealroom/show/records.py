@@ -4,28 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal
 
 from attest import SnpEndorsements, parse_evidence
-from attest.canonical import read_canonical
-from attest.closed import Notation, Record, read_record, write_record
+from attest.closed import Record, write_record
 from attest.endorsements import Endorsements, TdxEndorsements, parse_endorsements
-from attest.evidence import EVIDENCE_MAX_BYTES
-from attest.receipt import RECEIPT_MAX_BYTES, Ended, Fact, parse_receipt
-from attest.scalars import Base64Url
+from attest.receipt import Ended, Fact, parse_receipt
 from attest.snp.report import parse_report
 from attest.statement import Platform, Variant, parse_statement, report_data
 from attest.tdx.quote import parse_quote
+from sealroom.receipts import SignedReceipt
 from sealroom.show.certificates import explain_certificate, explain_crl, line_of_vek
 from sealroom.show.collateral import explain_collateral
 from sealroom.show.field import Field, Section
 from sealroom.show.quote import explain_quote
 from sealroom.show.report import explain_report
 from wire.keyconfig import target
-
-SIGNED_RECEIPT_MAX_BYTES = 2 * EVIDENCE_MAX_BYTES
 
 MEANS: Mapping[str, str] = {
     "format": "form and version of this object",
@@ -53,14 +47,6 @@ MEANS: Mapping[str, str] = {
 }
 
 _WANTED = {"init_on_free": Fact.ON, "swap": Fact.OFF, "core_dumps": Fact.OFF}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _SignedReceipt:
-    receipt: Annotated[bytes, Base64Url(RECEIPT_MAX_BYTES)]
-    signature: Annotated[bytes, Base64Url(64)]
-    evidence: Annotated[bytes, Base64Url(EVIDENCE_MAX_BYTES)]
-    format: Literal["sealroom-signed-receipt/1"]
 
 
 def explain_statement(data: bytes) -> list[Section]:
@@ -166,8 +152,7 @@ def explain_signed_receipt(data: bytes) -> list[Section]:
     Raises:
         FormatError: it or a part of it is malformed.
     """
-    value = read_canonical(data, "signed receipt", SIGNED_RECEIPT_MAX_BYTES)
-    signed = read_record(_SignedReceipt, value, "signed receipt", Notation.JSON)
+    signed = SignedReceipt.parse(data)
     field = Field(name="signature", value=signed.signature.hex(), means="Ed25519, by receipt_key")
     return [
         Section("signed receipt", (field,)),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from attest.receipt import Ended
 from sealroom.cli import main
 from tests.sealroom.guest import Guest
 
@@ -85,6 +86,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "other.yaml").write_bytes(guest.trust_file("https://relay.example", roots="pinned"))
     (folder / "relay.yaml").write_bytes(guest.trust_file("http://127.0.0.1:1"))
     (folder / "evidence.json").write_bytes(guest.evidence)
+    (folder / "receipt.json").write_bytes(guest.kept())
+    (folder / "killed.json").write_bytes(guest.kept(ended=Ended.KILLED, code=9))
     (folder / "examples").symlink_to(HERE.parents[1] / "examples")
     (folder / "snp").symlink_to(HERE.parent / "vectors" / "snp-evidence")
     (folder / "tdx").symlink_to(HERE.parent / "vectors" / "tdx-evidence")

@@ -11,9 +11,9 @@ import base64
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -24,6 +24,7 @@ from attest.snp.certtable import parse_certificate_table, vek_for
 from attest.statement import PRODUCT, Platform, Statement, Variant, report_data, write_statement
 from guest.keyholder.tsm import request_report
 from lab.mocktsm import MockSnp, MockTsm, mock_policy_mapping, mock_roots
+from sealroom.receipts import SignedReceipt
 from sealroom.trust import FORMAT
 from wire import bhttp_pieces as pieces
 from wire.api import (
@@ -158,6 +159,20 @@ class Guest:
             erased_ms=1,
             kernel=KERNEL,
         )
+
+    def kept(self, **changes: Any) -> bytes:
+        """A signed receipt as `--receipt` keeps it, with some fields changed before signing."""
+        good = Receipt(
+            epoch=EPOCH,
+            exchange=exchange_digest(b"e" * 32, b"n" * 32),
+            ended=Ended.EXITED,
+            code=0,
+            lived_ms=2710,
+            erased_ms=17,
+            kernel=KERNEL,
+        )
+        written = write_receipt(replace(good, **changes))
+        return SignedReceipt(written, self.sign(written), self.evidence).write()
 
     def sign(self, receipt: bytes) -> bytes:
         """The receipt key's signature."""

@@ -110,3 +110,17 @@ def test_fetched_endorsements_have_the_documented_members(
     files = result["endorsements"]
     assert files
     assert all(file.keys() == documented("endorsements") for file in files)
+
+
+def test_a_verified_receipt_has_the_documented_members(
+    tmp_path: Path, guest: Guest, capsys: Capture
+) -> None:
+    trust, kept = tmp_path / "trust.yaml", tmp_path / "receipt.json"
+    trust.write_bytes(guest.trust_file("https://relay.example"))
+    kept.write_bytes(guest.kept())
+    assert main(["verify-receipt", "--json", str(kept), "--trust", str(trust)]) == 0
+    result = told(capsys)
+    assert result.keys() == {"verified_receipt"}
+    verified = result["verified_receipt"]
+    assert verified.keys() | verified["receipt"].keys() == documented("verified_receipt")
+    assert verified["guest"].keys() == documented("guest")
