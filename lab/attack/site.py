@@ -11,7 +11,7 @@ import asyncio
 import itertools
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -47,6 +47,8 @@ class LabSite:
     programs: Mapping[str, str] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
+    _shared: dict[str, LabSite] = field(default_factory=dict)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def target(self) -> Target:
@@ -82,6 +84,24 @@ class LabSite:
         async with up(made):
             yield LabSite(made, folder, self.programs, self.modules)
 
+    async def shared(
+        self, name: str, plan: GuestPlan = STUB_PLAN, programs: Mapping[str, str] | None = None
+    ) -> LabSite:
+        """The deployment called ``name``: brought up when it is first wanted, down by `aclose`.
+
+        Raises:
+            UnclearError: it did not come up.
+        """
+        if name not in self._shared:
+            entry = self.another(plan, programs)
+            self._shared[name] = await self._stack.enter_async_context(entry)
+        return self._shared[name]
+
+    async def aclose(self) -> None:
+        """Take down what `shared` brought up."""
+        self._shared.clear()
+        await self._stack.aclose()
+
 
 @asynccontextmanager
 async def up(made: Deployment) -> AsyncIterator[Deployment]:
@@ -115,4 +135,8 @@ async def fresh(tell: Callable[[str], None]) -> AsyncIterator[LabSite]:
         folder = Path(name)
         tell("starting guest, ingress and relay")
         async with up(Deployment(folder / "lab", model, PLAN)) as made:
-            yield LabSite(made, folder)
+            site = LabSite(made, folder)
+            try:
+                yield site
+            finally:
+                await site.aclose()

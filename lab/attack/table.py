@@ -5,8 +5,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from lab.attack import platform, statements
+from lab.attack import captured, environment, escapes, hops, host, platform, statements, tsm
 from lab.attack.site import LabSite
 from sealroom.attack.attack import Attack
 
-ATTACKS: Final[tuple[Attack[LabSite], ...]] = (*platform.ATTACKS, *statements.ATTACKS)
+ATTACKS: Final[tuple[Attack[LabSite], ...]] = (
+    *platform.ATTACKS,
+    *statements.ATTACKS,
+    *tsm.ATTACKS,
+    *hops.ATTACKS,
+    *host.ATTACKS,
+    *environment.ATTACKS,
+    *escapes.ATTACKS,
+    *captured.ATTACKS,
+)

@@ -16,12 +16,16 @@ from urllib.parse import urlsplit
 from sealroom.attack.attack import Attack, UnclearError, Verdict, refused, succeeded
 from sealroom.attack.middle import EVIDENCE
 from sealroom.attack.sealed import ByHand
-from sealroom.attack.target import Target
+from sealroom.attack.target import HONEST, Target, ask
+from sealroom.errors import Busy, Deadline
 
 ANSWER_S: Final = 4.0  # until a connection that says nothing more is taken to be over
 READ_MAX_BYTES: Final = 1 << 20
 STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 HEAD_BYTES: Final = 1 << 20
+DRIPS: Final = 160  # more than a guest has places, fewer than a relay carries
+DRIP_EVERY_S: Final = 0.5
+DRIP_FOR_S: Final = 3.0
 
 Statuses = list[int]
 
@@ -53,7 +57,8 @@ def _statuses(received: bytearray) -> Statuses:
     return [int(status) for status in STATUS.findall(received)]
 
 
-def _head(line: str, *fields: str, host: str = "relay.invalid") -> bytes:
+def head(line: str, *fields: str, host: str = "relay.invalid") -> bytes:
+    """A request line and its header fields."""
     return "\r\n".join([line, f"Host: {host}", *fields, "", ""]).encode("latin-1")
 
 
@@ -63,13 +68,13 @@ async def _control(target: Target) -> str:
     Raises:
         UnclearError: it does not.
     """
-    statuses = await spoken(target.relay, _head(f"GET {EVIDENCE} HTTP/1.1", "Connection: close"))
+    statuses = await spoken(target.relay, head(f"GET {EVIDENCE} HTTP/1.1", "Connection: close"))
     if statuses != [200]:
         raise UnclearError(f"an honest request was answered with {statuses}")
     return f"/t/{(await ByHand.of(target)).seal().target}"
 
 
-SMUGGLED: Final = _head(f"GET {EVIDENCE} HTTP/1.1", "Connection: close")
+SMUGGLED: Final = head(f"GET {EVIDENCE} HTTP/1.1", "Connection: close")
 CHUNKED: Final = "Transfer-Encoding: chunked"
 MEDIA: Final = "Content-Type: message/ohttp-chunked-req"
 
@@ -96,8 +101,8 @@ async def smuggling(target: Target) -> Verdict:
     """A second request inside the body of the first."""
     path = await _control(target)
     for name, (fields, body) in AMBIGUOUS.items():
-        head = _head(f"POST {path} HTTP/1.1", MEDIA, *fields)
-        statuses = await spoken(target.relay, head + body)
+        outer = head(f"POST {path} HTTP/1.1", MEDIA, *fields)
+        statuses = await spoken(target.relay, outer + body)
         if 200 in statuses or len(statuses) > 1:
             return succeeded(f"{name}: the relay answered {statuses}")
         if not statuses:
@@ -128,7 +133,7 @@ async def foreign_targets(target: Target) -> Verdict:
         "OPTIONS * HTTP/1.1",
     )
     for line in targets:
-        statuses = await spoken(target.relay, _head(line, "Connection: close"))
+        statuses = await spoken(target.relay, head(line, "Connection: close"))
         if any(status < 400 for status in statuses):
             return succeeded(f"{line.rsplit(' ', 1)[0]}: the relay answered {statuses}")
     return refused(f"{len(targets)} other targets, each refused by the relay itself")
@@ -138,16 +143,50 @@ async def long_heads(target: Target) -> Verdict:
     """Heads that do not end: one long field, many fields, a long target."""
     await _control(target)
     heads = {
-        "a long field": _head(f"GET {EVIDENCE} HTTP/1.1", "X: " + "x" * HEAD_BYTES),
-        "many fields": _head(f"GET {EVIDENCE} HTTP/1.1", *["X: 1"] * 60_000),
-        "a long target": _head("GET /" + "x" * HEAD_BYTES + " HTTP/1.1"),
+        "a long field": head(f"GET {EVIDENCE} HTTP/1.1", "X: " + "x" * HEAD_BYTES),
+        "many fields": head(f"GET {EVIDENCE} HTTP/1.1", *["X: 1"] * 60_000),
+        "a long target": head("GET /" + "x" * HEAD_BYTES + " HTTP/1.1"),
     }
-    for name, head in heads.items():
-        statuses = await spoken(target.relay, head)
+    for name, one in heads.items():
+        statuses = await spoken(target.relay, one)
         if any(status < 400 for status in statuses):
             return succeeded(f"{name}: the relay answered {statuses}")
     await _control(target)
     return refused(f"{len(heads)} heads of 1 MiB and less, none read to its end")
+
+
+async def drip(target: Target) -> Verdict:
+    """Many requests, each a byte at a time; an honest one must be answered all the same."""
+    path = await _control(target)
+    body = (await ByHand.of(target)).seal().body
+    opening = head(f"POST {path} HTTP/1.1", MEDIA, f"Content-Length: {len(body)}")
+    parts = urlsplit(target.relay)
+    secure = ssl.create_default_context() if parts.scheme == "https" else None
+
+    async def one() -> None:
+        _, writer = await asyncio.open_connection(
+            parts.hostname, parts.port or (443 if secure else 80), ssl=secure
+        )
+        try:
+            writer.write(opening)
+            for byte in body:
+                writer.write(bytes([byte]))
+                await asyncio.sleep(DRIP_EVERY_S)
+        finally:
+            writer.close()
+
+    drips = [asyncio.create_task(one()) for _ in range(DRIPS)]
+    try:
+        await asyncio.sleep(DRIP_FOR_S)
+        await ask(target, asked=HONEST)
+        holding = sum(not task.done() for task in drips)
+    except (Busy, Deadline) as error:
+        return succeeded(f"{DRIPS} clients that send a byte at a time keep all others out: {error}")
+    finally:
+        for task in drips:
+            task.cancel()
+        await asyncio.gather(*drips, return_exceptions=True)
+    return refused(f"an honest request was answered while {holding} of {DRIPS} were dripping")
 
 
 ATTACKS: Final[tuple[Attack[Target], ...]] = (
@@ -173,5 +212,13 @@ ATTACKS: Final[tuple[Attack[Target], ...]] = (
         "send a head that does not end",
         "heads are bounded: services.serving",
         long_heads,
+    ),
+    Attack(
+        "one-byte-at-a-time",
+        "CWE-400; CVE-2007-6750 (slow requests)",
+        f"hold every slot with {DRIPS} requests that come a byte at a time",
+        "a slot is taken when a request has arrived: guest.gate.arrivals",
+        drip,
+        60.0,
     ),
 )

@@ -2,7 +2,7 @@
 """The one place that looks for the attacks of the package `lab`, by name and at run time.
 
 `lab` stands on top of this package and is not in the wheel, so nothing here may import it. Where it
-is installed, `lab.attack` has its own rows and brings a fresh deployment up to attack.
+is installed, `lab.attack.part` has its own rows and brings a fresh deployment up to attack.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sealroom.attack.attack import Attack
 from sealroom.attack.target import Target
 
 PACKAGE: Final = "lab"
-MODULE: Final = "lab.attack"
+MODULE: Final = "lab.attack.part"
 SKIPPED: Final = "it needs the inside of a deployment, and only a relay is given"
 
 
@@ -30,7 +30,7 @@ class Site(Protocol):
 
 
 class LabPart(Protocol):
-    """What `lab.attack` has."""
+    """What `lab.attack.part` has."""
 
     ATTACKS: tuple[Attack[Any], ...]
     """Rows whose `run` takes what `fresh` gives."""
