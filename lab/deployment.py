@@ -21,7 +21,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 from lab.documents import GuestPlan, sha256_of, write_bundle, write_config, write_trust
 
@@ -58,12 +58,14 @@ class Deployment:
         self.plan = replace(plan or GuestPlan(), endorsements=self.bundle)
         self.relay_url = ""
         self.ingress_url = ""
+        self.metrics_url = ""
         self.guest_address = ""
         self.observations: list[dict[str, Any]] = []
         self._model = model
         self._programs = programs or {}
         self._modules = modules or {}
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
+        self._keepers: dict[str, threading.Thread] = {}
         self._arguments: dict[str, Sequence[str]] = {}
 
     @property
@@ -109,8 +111,9 @@ class Deployment:
     def stop(self) -> None:
         """End the relay, the ingress and the guest, in this order."""
         while self._parts:
-            _, part = self._parts.popitem()
+            name, part = self._parts.popitem()
             self._end(part)
+            self._keepers.pop(name).join(STOP_MAX_S)
 
     @staticmethod
     def _end(part: subprocess.Popen[bytes]) -> None:
@@ -155,7 +158,11 @@ class Deployment:
         self._expect("guest", "ready")
         self.ingress_url = "http://" + self._run(
             "ingress",
-            ["services.ingress", f"--guest=tcp:{self.guest_address}"],
+            [
+                "services.ingress",
+                f"--guest=tcp:{self.guest_address}",
+                "--metrics=127.0.0.1:0",
+            ],
         )
         self.relay_url = "http://" + self._run(
             "relay",
@@ -171,15 +178,22 @@ class Deployment:
         """Start a part and return the address it listens on."""
         self._arguments[name] = arguments
         module, *rest = arguments
-        with self.log(name).open("ab") as log:
-            self._parts[name] = subprocess.Popen(  # noqa: S603 - our own modules, no shell
-                [
-                    *(sys.executable, "-m", self._modules.get(name, module)),
-                    *(*rest, f"--listen={listen}"),
-                ],
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
+        part = subprocess.Popen(  # noqa: S603 - our own modules, no shell
+            [
+                *(sys.executable, "-m", self._modules.get(name, module)),
+                *(*rest, f"--listen={listen}"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._parts[name] = part
+        self.log(name).touch()
+        keeper = threading.Thread(target=_keep, args=(part.stderr, self.log(name)), daemon=True)
+        self._keepers[name] = keeper
+        keeper.start()
+        if name == "ingress":
+            where = self._expect(name, "metrics on ").removeprefix("metrics on ")
+            self.metrics_url = f"http://{where}/metrics"
         return self._expect(name, "listening on ").removeprefix("listening on ")
 
     def _expect(self, name: str, start: str) -> str:
@@ -219,4 +233,16 @@ class Deployment:
             time.sleep(_POLL_S)
 
     def _tail(self, name: str) -> str:
+        if self._parts[name].poll() is not None:
+            self._keepers[name].join(STOP_MAX_S)
         return self.log(name).read_bytes()[-_LOG_TAIL_BYTES:].decode("utf-8", "replace")
+
+
+def _keep(stream: IO[bytes], path: Path) -> None:
+    """Append what comes from ``stream`` to a file until it ends.
+
+    A part gets a pipe and not the file itself, because the gate and the workers may write to none.
+    """
+    with stream, path.open("ab", buffering=0) as log:
+        while piece := os.read(stream.fileno(), _LINE_MAX_BYTES):
+            log.write(piece)

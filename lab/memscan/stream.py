@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Streaming search: many needles, things of any size, memory for two pieces.
 
-This file owns what a hit is and what could not be read. Time is needles times bytes (each at some
-gigabytes a second), so let canaries share a stem and search for that.
+This file owns what a hit is and what could not be read.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from lab.memscan.forms import Needle
+from lab.memscan.sieve import Sieve
 
 PIECE_BYTES: Final = 1 << 20
-"""Read at once: small enough to stay in a processor's cache while every needle passes over it."""
+"""Read at once: small enough to stay in a processor's cache."""
 
 _ZEROS: Final = bytes(PIECE_BYTES)
 
@@ -83,25 +83,27 @@ class Stream:
         self.needles = tuple(wanted)
         if not self.needles:
             raise ValueError("memscan: wanted at least one needle, got none")
+        self._sieve = Sieve(self.needles)
+        self._zeros_are_nothing = all(any(needle.data) for needle in self.needles)
         self._overlap = max(len(needle.data) for needle in self.needles) - 1
 
     def pieces(
         self, where: str, pieces: Iterable[bytes], survey: Survey | None = None, start: int = 0
     ) -> list[Hit]:
         """Search consecutive pieces of one thing, also across their borders; a hit per form."""
-        left = list(self.needles)
+        left = set(self.needles)
         hits = []
         rest = b""
         at = start
         size = 0
         for piece in pieces:
             # Most of a memory image is zeros; past the overlap there is nothing in them to find.
-            zeros = len(piece) <= PIECE_BYTES and piece == _ZEROS[: len(piece)]
+            zeros = self._zeros_are_nothing and piece == _ZEROS[: len(piece)]
             window = rest + (piece[: self._overlap] if zeros else piece)
-            for needle in [needle for needle in left if needle.data in window]:
-                left.remove(needle)
-                found = at - len(rest) + window.index(needle.data)
-                hits.append(Hit(needle.canary, needle.form, where, found))
+            for needle, place in self._sieve.found(window):
+                if needle in left:
+                    left.remove(needle)
+                    hits.append(Hit(needle.canary, needle.form, where, at - len(rest) + place))
             rest = (rest + piece)[-self._overlap :] if self._overlap else b""
             at += len(piece)
             size += len(piece)

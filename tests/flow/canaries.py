@@ -2,43 +2,63 @@
 """Texts that can be found again: one random stem, told apart by a number, and where to look.
 
 The stem is searched for in every form of `lab.memscan`, as token ids too. It always stands behind a
-space and before a digit, so that it always becomes the same tokens.
+space and before a digit, so that it always becomes the same tokens. There are only `TEXTS`
+different texts, so that the digests of each can be searched for as well.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import signal
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lab.memscan import Hit, Search, needles
+from lab.memscan import Hit, Search, Survey, digest_needles, needles
 from lab.memscan.tokens import token_ids
 from tests.flow.processes import guest_processes
 from tests.flow.site import Site
+from wire.api import RewriteRequest, Tone, write_rewrite
 
 STEM_CHARS = 14
-FILE_MAX_BYTES = 64 << 20
+TEXTS = 8
 ALPHABET = "bcdfghjklmnpqrstvwxz"  # no word of any language by chance
+FOLDERS = (Path(tempfile.gettempdir()), Path("/dev/shm"), Path.cwd())
+"""Where a process of ours could leave a file: ours are searched if they changed meanwhile."""
 
 
 class Canaries:
     """A stem of this run, and the search for it."""
 
-    def __init__(self, model: Path | None = None) -> None:
+    def __init__(self, model: Path | None = None, *, digests: bool = False) -> None:
         """Draw a stem; with a model its token ids are searched for as well."""
         self.stem = "".join(secrets.choice(ALPHABET) for _ in range(STEM_CHARS))
-        self._told = 0
+        self.since = time.time()
+        self._numbers = itertools.cycle(range(1, TEXTS + 1))
         tokens = [] if model is None else token_ids(model, f" {self.stem}")
-        self.search = Search(needles(self.stem, tokens))
+        wanted = needles(self.stem, tokens)
+        self.plain = Search(wanted)
+        """The forms of the stem alone, for places where much must be read."""
+        if digests:
+            wanted = wanted + digest_needles(self.stem, self.stem.encode())
+            for number in range(1, TEXTS + 1):
+                text = self._text(number)
+                content = write_rewrite(RewriteRequest(text, Tone.FRIENDLY))
+                wanted += digest_needles(f"text {number}", text.encode())
+                wanted += digest_needles(f"request {number}", content)
+        self.search = Search(wanted)
+
+    def _text(self, number: int) -> str:
+        return f"Tell them that {self.stem}{number} is late."
 
     def text(self) -> str:
-        """A short text with the next canary in it."""
-        self._told += 1
-        return f"Tell them that {self.stem}{self._told} is late."
+        """A short text with a canary in it."""
+        return self._text(next(self._numbers))
 
     def in_guest(self, site: Site) -> list[Hit]:
         """Hits in init and the three processes that outlive a request."""
@@ -51,11 +71,13 @@ class Canaries:
         return [hit for pid in pids for hit in self.search.process(pid)]
 
     def on_disk(self, site: Site, since: float) -> list[Hit]:
-        """Hits in the deployment's folder, and in our temporary files newer than `since`."""
-        hits = self.search.folder(site.folder)
-        for path in _new_files(Path(tempfile.gettempdir()), since):
-            hits += self.search.file(path)
-        return hits
+        """Hits in the deployment's folder, and in files of ours that changed since then."""
+        survey = Survey()
+        self.plain.folder(site.folder, survey)
+        for path in changed_files(since):
+            with suppress(FileNotFoundError):  # of another program, and gone by now
+                self.plain.file(path, survey)
+        return survey.hits
 
 
 @contextmanager
@@ -68,20 +90,16 @@ def stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def _new_files(folder: Path, since: float) -> Iterator[Path]:
-    """Regular files of ours below `folder`, last written after `since`, of a readable size."""
-    for root, _, names in os.walk(folder):
-        for name in names:
-            path = Path(root) / name
-            try:
-                status = path.lstat()
-            except FileNotFoundError:
-                continue  # of another program, and gone by now
-            ours = status.st_uid == os.geteuid() and status.st_mtime >= since
-            if (
-                ours
-                and path.is_file()
-                and not path.is_symlink()
-                and status.st_size < FILE_MAX_BYTES
-            ):
-                yield path
+def changed_files(since: float) -> Iterator[Path]:
+    """Files of ours in `FOLDERS`, last written after `since`."""
+    for folder in FOLDERS:
+        for root, _, names in os.walk(folder):
+            for name in names:
+                path = Path(root) / name
+                try:
+                    status = path.lstat()
+                except FileNotFoundError:
+                    continue  # of another program, and gone by now
+                ours = status.st_uid == os.geteuid() and status.st_mtime >= since
+                if ours and stat.S_ISREG(status.st_mode):
+                    yield path

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lab.memscan import (
     FORM_MIN_BYTES,
     PIECE_BYTES,
+    Needle,
     Search,
     digest_needles,
     needles,
@@ -110,6 +111,14 @@ def test_however_it_is_cut_it_is_found(before: bytes, cuts: list[int], after: by
         pieces.append(data[:size])
         data = data[size:]
     assert Search(needles(CANARY)).pieces("here", [*pieces, data])
+
+
+@given(st.binary(max_size=200), st.lists(st.binary(min_size=8, max_size=12), min_size=1))
+def test_many_needles_are_found_as_one_by_one(data: bytes, wanted: list[bytes]) -> None:
+    wanted += [data[at : at + 9] for at in range(0, max(0, len(data) - 9), 7)]
+    all_of = [Needle("1", str(number), needle) for number, needle in enumerate(wanted)]
+    found = {(hit.form, hit.at) for hit in Search(all_of).pieces("here", [data])}
+    assert found == {(each.form, data.index(each.data)) for each in all_of if each.data in data}
 
 
 def test_forms_that_chance_would_find_are_not_searched_for() -> None:

@@ -8,6 +8,7 @@ C memory as llama.cpp does. The worker around it is the guest's own.
 import ctypes
 import functools
 import secrets
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,8 @@ from guest.worker.zygote import Zygote
 from tests.flow.programs.scannable import POLICY
 
 ANSWER = ("Will ", "do.")
+LINGER = "stub-linger"  # in a text: the worker stays for `LINGER_S` before it answers
+LINGER_S = 3.0
 ROOM_TOKENS = 2048
 TOKEN_CHARS = 4
 
@@ -50,6 +53,8 @@ class StubEngine(Engine):
         self._reset()
         copied = ctypes.create_string_buffer(text.encode())
         self.tokens_in = len(copied) // TOKEN_CHARS
+        if LINGER in text:
+            time.sleep(LINGER_S)
         for word in ANSWER:
             self.tokens_out += 1
             yield word
