@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,24 @@ guest = attest.verify(evidence, endorsements, policy, roots=roots, now=now)
 loaded["verified"] = [*sys.modules]
 json.dump({"platform": guest.platform, "loaded": loaded}, sys.stdout)
 """
+# The keyholder makes its evidence long after it has given up its files.
+KEYHOLDER = """
+import base64, json, sys
+
+case = json.load(sys.stdin)
+import guest.keyholder.__main__
+from attest.endorsements import parse_endorsements, write_endorsements
+from attest.evidence import parse_evidence, write_evidence
+from attest.statement import parse_statement, write_statement
+from guest.keyholder.stapling import choose_endorsements
+
+before = {*sys.modules}
+evidence, endorsements = parse_evidence(base64.b64decode(case["evidence"]))
+write_statement(parse_statement(evidence.statement))
+bundle = parse_endorsements(write_endorsements(endorsements))
+write_evidence(evidence, choose_endorsements(evidence.platform, evidence.report, b"", bundle))
+json.dump(sorted({*sys.modules} - before), sys.stdout)
+"""
 SNP, TDX = Platform.SEV_SNP, Platform.TDX
 OTHER = {SNP: "attest.tdx", TDX: "attest.snp"}
 # Reading a policy takes its words; what reads reports and certificates comes with evidence.
@@ -60,18 +79,23 @@ POLICIES = {
 }
 
 
-def steps(platform: Platform, asked: tuple[Platform, ...] = ()) -> dict[str, set[str]]:
-    """Verify one mock guest in a fresh interpreter; which modules it had after each step."""
+def said_by(code: str, case: dict[str, Any]) -> Any:
+    """What a fresh interpreter says in JSON."""
     run = subprocess.run(
-        [sys.executable, "-c", STEPS],
-        input=json.dumps(whole(platform) | {"load": asked}),
+        [sys.executable, "-c", code],
+        input=json.dumps(case),
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    said = json.loads(run.stdout)
+    return json.loads(run.stdout)
+
+
+def steps(platform: Platform, asked: tuple[Platform, ...] = ()) -> dict[str, set[str]]:
+    """Verify one mock guest in a fresh interpreter; which modules it had after each step."""
+    said = said_by(STEPS, whole(platform) | {"load": asked})
     assert said["platform"] == platform
     return {step: set(modules) for step, modules in said["loaded"].items()}
 
@@ -101,3 +125,8 @@ def test_after_load_a_verification_imports_nothing(platform: Platform) -> None:
 def test_load_without_a_platform_means_every_one() -> None:
     load()
     assert {"attest.snp.verify", "attest.tdx.verify"} <= sys.modules.keys()
+
+
+@pytest.mark.parametrize("platform", Platform)
+def test_the_keyholder_has_what_its_evidence_takes_when_it_starts(platform: Platform) -> None:
+    assert said_by(KEYHOLDER, whole(platform)) == []
