@@ -10,7 +10,7 @@ canonical.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 
 from attest.errors import FormatError
@@ -72,7 +72,9 @@ class Der:
 
     def fields(self, element: Element, count: int, tag: int = SEQUENCE) -> list[Element]:
         """The elements that the value of ``element`` consists of, which are ``count``."""
-        found = self.inside(element, tag)
+        if element[0] != tag:
+            raise self._unlike(element, tag)
+        found = self._elements(element[2], element[3])
         if len(found) != count:
             raise self.error(element, f"wanted {count} elements in it, got {len(found)}")
         return found
@@ -127,36 +129,19 @@ class Der:
 
     def oid(self, element: Element) -> str:
         """An OBJECT IDENTIFIER, in dotted form."""
+        if element[0] != OBJECT_IDENTIFIER:
+            raise self._unlike(element, OBJECT_IDENTIFIER)
         try:
-            return _dotted(self.value(element, OBJECT_IDENTIFIER))
+            return dotted(self.data[element[2] : element[3]])
         except ValueError as error:
             raise self.error(element, str(error)) from error
 
     def time(self, element: Element) -> datetime:
-        """A UTCTime or GeneralizedTime in the one form of RFC 5280 §4.1.2.5.
-
-        GeneralizedTime stands only where UTCTime would not do.
-        """
-        tag, _, begin, end = element
-        text = self.data[begin:end]
-        if len(text) != _TIME_BYTES.get(tag) or text[-1:] != b"Z" or not text[:-1].isdigit():
-            raise self.error(element, "not a time")
-        if tag == UTC_TIME:  # RFC 5280 §4.1.2.5.1: 1950 to 2049
-            text = (b"19" if text >= b"5" else b"20") + text
-        elif text < b"2050":
-            raise self.error(element, "GeneralizedTime before 2050")
+        """A UTCTime or GeneralizedTime; see `parse_time`."""
         try:
-            return datetime(
-                int(text[:4]),
-                int(text[4:6]),
-                int(text[6:8]),
-                int(text[8:10]),
-                int(text[10:12]),
-                int(text[12:14]),
-                tzinfo=UTC,
-            )
+            return parse_time(element[0], self.data[element[2] : element[3]])
         except ValueError as error:
-            raise self.error(element, "no such time") from error
+            raise self.error(element, str(error)) from error
 
     def _elements(self, at: int, end: int) -> list[Element]:
         """The elements that fill the space from ``at`` to ``end``."""
@@ -187,8 +172,38 @@ class Der:
         return self.error(element, f"wanted tag 0x{tag:02x}, got 0x{element[0]:02x}")
 
 
+def write(tag: int, *parts: bytes) -> bytes:
+    """One element of at most 65535 bytes, as DER spells it."""
+    size = sum(map(len, parts))
+    if size < 0x80:
+        return b"".join((bytes((tag, size)), *parts))
+    if size < 0x100:
+        return b"".join((bytes((tag, 0x81, size)), *parts))
+    return b"".join((bytes((tag, 0x82)), size.to_bytes(2, "big"), *parts))
+
+
+def parse_time(tag: int, text: bytes) -> datetime:
+    """A UTCTime or GeneralizedTime in the one form of RFC 5280 §4.1.2.5.
+
+    GeneralizedTime stands only where UTCTime would not do.
+
+    Raises:
+        ValueError: another form, or no such time.
+    """
+    if len(text) != _TIME_BYTES.get(tag) or text[-1:] != b"Z" or not text[:-1].isdigit():
+        raise ValueError("not a time")
+    if tag == UTC_TIME:  # RFC 5280 §4.1.2.5.1: 1950 to 2049
+        text = (b"19" if text >= b"5" else b"20") + text
+    elif text < b"2050":
+        raise ValueError("GeneralizedTime before 2050")
+    if text[8:10] > b"23":  # some versions of Python take hour 24 for the day's end
+        raise ValueError("no such time")
+    written = text.decode("ascii")
+    return datetime.fromisoformat(f"{written[:8]}T{written[8:]}")
+
+
 @lru_cache(maxsize=OIDS_REMEMBERED)
-def _dotted(body: bytes) -> str:
+def dotted(body: bytes) -> str:
     """The dotted form of an object identifier; ValueError when its bytes are not minimal."""
     arcs: list[int] = []
     arc, fresh = 0, True

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixed binary layouts, written as dataclasses whose fields carry their offsets.
 
-A layout class is the specification's table, one line for one row::
+A layout class, which has slots, is the specification's table, one line for one row::
 
     @dataclass(frozen=True, slots=True)
     class Header:
@@ -21,8 +21,19 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from operator import itemgetter
 from struct import Struct
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    Protocol,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from attest.errors import FormatError
 
@@ -103,31 +114,58 @@ def _cells(layout: type[Layout]) -> dict[str, Cell]:
     return {n: get_args(h)[1] for n, h in hints.items() if get_origin(h) is Annotated}
 
 
+class _Reading(NamedTuple):
+    """How one layout is read.
+
+    Attributes:
+        reserved: takes the reserved bytes; ``zeros`` is what they must be.
+        unpack: takes the fields' values, in the order in which they lie.
+        setters: of the fields' slots, in that order.
+    """
+
+    reserved: Callable[[bytes], Any]
+    zeros: Any
+    unpack: Callable[[bytes], tuple[Any, ...]]
+    setters: tuple[Callable[[Any, Any], None], ...]
+
+
 @cache
-def _reading(layout: type[Layout]) -> tuple[tuple[str, ...], Callable[[bytes], tuple[Any, ...]]]:
-    """The fields in the order in which they lie, and what takes them all from the bytes."""
+def _reading(layout: type[Layout]) -> _Reading:
     ordered = sorted(cells(layout).items(), key=lambda item: item[1].offset)
     code, at = "<", 0
     for _, cell in ordered:
         code += f"{cell.offset - at}x{cell.code}"
         at = cell.offset + cell.size
-    return tuple(name for name, _ in ordered), Struct(f"{code}{layout.SIZE - at}x").unpack
+    # A slice without bytes, for a layout that reserves none.
+    reserved = itemgetter(slice(0), *(slice(span.start, span.end) for span in layout.RESERVED))
+    return _Reading(
+        reserved=reserved,
+        zeros=reserved(bytes(layout.SIZE)),
+        unpack=Struct(f"{code}{layout.SIZE - at}x").unpack,
+        setters=tuple(getattr(layout, name).__set__ for name, _ in ordered),
+    )
 
 
 def decode(layout: type[L], data: bytes) -> L:
     """Read ``data`` as one ``layout``.
 
+    The fields are set slot by slot: the ``__init__`` of a frozen dataclass goes through
+    ``object.__setattr__``, at ten times the price.
+
     Raises:
         FormatError: wrong length, or a reserved byte is not zero.
     """
-    name = layout.__name__
     if len(data) != layout.SIZE:
-        raise FormatError(name, len(data), f"wanted {layout.SIZE} bytes, got {len(data)}")
-    for span in layout.RESERVED:
-        if data.count(0, span.start, span.end) != span.end - span.start:
-            raise FormatError(name, span.start, "reserved bytes are not zero")
-    fields, unpack = _reading(layout)
-    return layout(**dict(zip(fields, unpack(data), strict=True)))
+        problem = f"wanted {layout.SIZE} bytes, got {len(data)}"
+        raise FormatError(layout.__name__, len(data), problem)
+    reserved, zeros, unpack, setters = _reading(layout)
+    if reserved(data) != zeros:
+        start = next(span.start for span in layout.RESERVED if any(data[span.start : span.end]))
+        raise FormatError(layout.__name__, start, "reserved bytes are not zero")
+    made = object.__new__(layout)
+    for set_field, value in zip(setters, unpack(data), strict=True):
+        set_field(made, value)
+    return made
 
 
 def uncovered(layout: type[Layout]) -> list[int]:

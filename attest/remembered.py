@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from attest.snp.certificate import parse_vek
 from attest.snp.roots import verify_pss
-from attest.tdx.certificate import parse_pck_chain
+from attest.tdx.certificate import parse_base64, parse_pck_chain
 from attest.tdx.collateral import parse_collateral
 from attest.tdx.roots import p256_key, parse_holder, verify_p256
 from attest.x509 import parse_crl
@@ -20,6 +20,7 @@ REMEMBERED = (
     parse_vek,  # by the certificate
     parse_crl,  # by the list
     verify_pss,  # by the key, the signature and the bytes it is over
+    parse_base64,  # of a certificate in PEM, by the text
     parse_pck_chain,  # by the PEM in the quote
     parse_collateral,  # by the JSON
     parse_holder,  # by the certificate and the role it is read for

@@ -7,11 +7,13 @@ Names, keys and signed parts are kept as the bytes that came.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import NamedTuple
 
-from attest.der import OCTET_STRING, SEQUENCE, Der, Element, explicit
+from attest.der import OCTET_STRING, SEQUENCE, Der, Element, dotted, explicit
 from attest.errors import FormatError
 from attest.limits import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 
@@ -19,15 +21,23 @@ CRLS_REMEMBERED = 16  # by their exact bytes (docs/adr/0014); with the bytes, 1 
 EXTENSIONS_MAX = 32
 SERIAL_MAX_BITS = 160
 
-_X509_V3 = 2
-_CRL_V2 = 1
+_X509_V3 = bytes.fromhex("a003020102")  # version 3, which is written as 2
+_CRL_V2 = bytes.fromhex("020101")
+_ID_CE = bytes.fromhex("0603551d")  # how the object identifiers of X.509's own extensions begin
+_CRITICAL = bytes.fromhex("0101ff")
+# A positive serial number in 20 or 21 bytes, minimal; a time; and the reason, which is one byte.
+_USUAL_ENTRY = (
+    rb"(?s)\x30(?:\x33\x02\x14(?=[\x01-\x7f]|\x00[\x80-\xff])(.{20})"
+    rb"|\x34\x02\x15(?=[\x01-\x7f]|\x00[\x80-\xff])(.{21}))"
+    rb"(\x17\x0d\d{12}Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01.)"
+)
+_USUAL_ENTRY_BYTES = 4 + 29  # without the serial number
 _COMMON_NAME = bytes.fromhex("0603550403")
 _CRL_EXTENSIONS = frozenset({"2.5.29.35", "2.5.29.20"})  # authority key identifier, CRL number
 _PARTIAL_CRL = frozenset({"2.5.29.27", "2.5.29.28"})  # delta list, issuing distribution point
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
+class Extension(NamedTuple):
     """One extension; ``value`` is the content of its OCTET STRING."""
 
     critical: bool
@@ -64,6 +74,10 @@ class Crl:
     signature: bytes
 
 
+# The serial numbers of a CRL's entries, and what follows them: most often one day and one reason.
+Entries = tuple[list[bytes], dict[bytes, Element]]
+
+
 def parse_certificate(der: bytes, what: str = "certificate") -> Certificate:
     """Read one X.509 v3 certificate.
 
@@ -75,8 +89,7 @@ def parse_certificate(der: bytes, what: str = "certificate") -> Certificate:
     tbs, outer_algorithm, signature = reader.fields(reader.whole(), 3)
     parts = reader.fields(tbs, 8)
     version, number, inner_algorithm, issuer, validity, subject, spki, wrapper = parts
-    (version_number,) = reader.fields(version, 1, explicit(0))
-    if reader.integer(version_number) != _X509_V3:
+    if der[version[1] : version[3]] != _X509_V3:
         raise reader.error(version, "wanted version 3")
     serial = reader.integer(number)
     if serial.bit_length() > SERIAL_MAX_BITS:
@@ -115,7 +128,7 @@ def parse_crl(der: bytes, what: str = "CRL") -> Crl:
     if len(parts) not in (6, 7):
         raise reader.error(tbs, f"wanted 6 or 7 elements in it, got {len(parts)}")
     version, inner_algorithm, issuer, this_update, next_update, *entries, wrapper = parts
-    if reader.integer(version) != _CRL_V2:
+    if der[version[1] : version[3]] != _CRL_V2:
         raise reader.error(version, "wanted version 2")
     algorithm = _one_algorithm(reader, inner_algorithm, outer_algorithm)
     for oid, extension in _extensions(reader, wrapper, explicit(0)).items():
@@ -130,6 +143,15 @@ def parse_crl(der: bytes, what: str = "CRL") -> Crl:
         algorithm=algorithm,
         signature=reader.bits(signature),
     )
+
+
+def is_usual_serial(serial: bytes) -> bool:
+    """Whether these are the bytes of a positive INTEGER, minimal and no longer than it may be.
+
+    Minimal is one whose first nine bits are not all alike: it lies between these, by its bytes.
+    """
+    size = len(serial.removeprefix(b"\x00"))
+    return b"\x00\x80" <= serial < b"\x80" and size <= SERIAL_MAX_BITS // 8
 
 
 def common_name(name: bytes) -> str:
@@ -149,37 +171,87 @@ def _one_algorithm(reader: Der, inner: Element, outer: Element) -> bytes:
 
 def _extensions(reader: Der, wrapper: Element, tag: int) -> dict[str, Extension]:
     (entries,) = reader.fields(wrapper, 1, tag)
-    rows = reader.rows(entries, 2, 3)
+    rows = reader.inside(entries)
     if len(rows) > EXTENSIONS_MAX:
         raise reader.error(entries, f"wanted at most {EXTENSIONS_MAX} extensions, got {len(rows)}")
     found: dict[str, Extension] = {}
     for row in rows:
-        name = reader.oid(row[0])
+        name, extension = _usual_extension(reader, row) or _extension(reader, row)
         if name in found:
-            raise reader.error(row[0], f"extension {name} twice")
-        critical = len(row) == 3 and reader.true(row[1])
-        found[name] = Extension(critical, reader.value(row[-1], OCTET_STRING))
+            raise reader.error(row, f"extension {name} twice")
+        found[name] = extension
     return found
+
+
+def _usual_extension(reader: Der, row: Element) -> tuple[str, Extension] | None:
+    """An extension of X.509's own with a short value, as most are: all but its value has one form.
+
+    None when it is not one; then `_extension` reads it or says why not.
+    """
+    tag, _, begin, end = row
+    data = reader.data[begin:end]
+    critical = data[5:8] == _CRITICAL
+    at = 8 if critical else 5
+    left = len(data) - at - 2  # the value's bytes
+    if not 0 <= left < 0x80 or tag != SEQUENCE or data[:4] != _ID_CE or data[4] > 0x7F:
+        return None
+    if data[at] != OCTET_STRING or data[at + 1] != left:
+        return None
+    return dotted(data[2:5]), Extension(critical, data[at + 2 :])
+
+
+def _extension(reader: Der, row: Element) -> tuple[str, Extension]:
+    parts = reader.inside(row)
+    if not 2 <= len(parts) <= 3:
+        raise reader.error(row, f"{len(parts)} elements in it")
+    critical = len(parts) == 3 and reader.true(parts[1])
+    return reader.oid(parts[0]), Extension(critical, reader.value(parts[-1], OCTET_STRING))
 
 
 def _revoked(reader: Der, lists: list[Element]) -> frozenset[int]:
     """The serial numbers of a CRL's entries; the list is left out when there are none."""
-    revoked: set[int] = set()
-    seen: set[bytes] = set()
+    if not lists:
+        return frozenset()
+    entries = lists[0]
+    if entries[0] != SEQUENCE:
+        raise reader.error(entries, f"wanted a SEQUENCE, got tag 0x{entries[0]:02x}")
+    numbers, rests = _usual_entries(reader.data, entries) or _entries(reader, entries)
+    for rest in rests.values():
+        _revocation(reader, rest)
+    return frozenset(map(int.from_bytes, numbers))
+
+
+def _usual_entries(data: bytes, entries: Element) -> Entries | None:
+    """The entries of a CRL that has only such as `_USUAL_ENTRY` describes, as Intel's have.
+
+    None when one is not so; then `_entries` reads them or says why not.
+    """
+    _, _, begin, end = entries
+    found = re.findall(_USUAL_ENTRY, data[begin:end])
+    numbers = [shorter or longer for shorter, longer, _ in found]
+    if sum(map(len, numbers)) + _USUAL_ENTRY_BYTES * len(found) != end - begin:
+        return None  # what was found does not follow one another, from the first byte to the last
+    rests = {rest for _, _, rest in found}
+    places = ((rest, data.index(rest, begin)) for rest in rests)
+    return numbers, {rest: (SEQUENCE, at, at, at + len(rest)) for rest, at in places}
+
+
+def _entries(reader: Der, entries: Element) -> Entries:
+    numbers: list[bytes] = []
+    rests: dict[bytes, Element] = {}
     data = reader.data
-    for entry in reader.inside(lists[0]) if lists else ():
+    for entry in reader.inside(entries):
         tag, start, begin, end = entry
         # A serial number is shorter than 128 bytes, so the second byte is its length.
         size = data[begin + 1] if end - begin > 2 else 0x80
         after = begin + 2 + size
         if tag != SEQUENCE or after >= end or size > 0x7F:
             raise reader.error(entry, "wanted a serial number and a time")
-        revoked.add(reader.integer((data[begin], begin, begin + 2, after)))
-        rest = data[after:end]
-        if rest not in seen:  # most entries of a list are of one day and for one reason
-            _revocation(reader, (SEQUENCE, start, after, end))
-            seen.add(rest)
-    return frozenset(revoked)
+        number = data[begin], begin, begin + 2, after
+        reader.integer(number)
+        numbers.append(data[begin + 2 : after])
+        rests[data[after:end]] = (SEQUENCE, start, after, end)
+    return numbers, rests
 
 
 def _revocation(reader: Der, rest: Element) -> None:

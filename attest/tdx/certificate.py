@@ -18,6 +18,7 @@ from attest.tdx.roots import Holder, Role, parse_holder
 
 CHAIN_MAX_BYTES = 12288
 CHAINS_REMEMBERED = 64
+BLOCKS_REMEMBERED = 64  # certificates in PEM, 4 KiB each
 SVN_COMPONENTS = 16
 
 _WHAT = "PCK certificate"
@@ -50,6 +51,15 @@ _TCB_VALUES: dict[bytes, tuple[int, int | None]] = {
     _PCE_SVN: (INTEGER, None),
     _CPU_SVN: (OCTET_STRING, 16),
 }
+
+# All of a TCB as Intel writes it where no number is above 127: every pair of name and number has 18
+# bytes, the number last. A number above has two bytes, which no PCK's components have had so far.
+_PAIR_BYTES, _PAIRS_BYTES = 18, 18 * SVN_COMPONENTS
+_USUAL_TCB = (
+    b"".join(b"\x30\x10\x06\x0b" + oid + b"\x02\x01\x00" for oid in (*_SVNS, _PCE_SVN))
+    + (b"\x30\x1f\x06\x0b" + _CPU_SVN + b"\x04\x10")
+    + bytes(16)
+)
 
 # O=Intel Corporation, L=Santa Clara, ST=CA, C=US: the end of every name of Intel's.
 _INTEL_NAME = bytes.fromhex(
@@ -152,13 +162,11 @@ def parse_pck(der: bytes) -> Pck:
     values = _values(reader, reader.whole(), _EXTENSION)
     if not values.keys() >= _ALWAYS.keys():
         raise FormatError(_WHAT, None, "the SGX extension is not complete")
-    tcb = _values(reader, values[_TCB], _TCB_VALUES)
-    if len(tcb) != len(_TCB_VALUES):
-        raise FormatError(_WHAT, None, "the SGX extension's TCB is not complete")
+    cpu_svns, pce_svn = _read_usual_tcb(reader, values[_TCB]) or _read_tcb(reader, values[_TCB])
     return Pck(
         holder=holder,
-        cpu_svns=bytes([_svn(reader, tcb[oid], 0xFF) for oid in _SVNS]),
-        pce_svn=_svn(reader, tcb[_PCE_SVN], 0xFFFF),
+        cpu_svns=cpu_svns,
+        pce_svn=pce_svn,
         pce_id=reader.value(values[_PCEID], OCTET_STRING),
         fmspc=reader.value(values[_FMSPC], OCTET_STRING),
     )
@@ -179,20 +187,32 @@ def parse_pem(data: bytes, what: str) -> list[bytes]:
         if end < 0 or not data.startswith(_PEM_BEGIN, at):
             raise FormatError(what, at, "wanted a certificate in PEM")
         lines = data[at + len(_PEM_BEGIN) : end].replace(b"\r\n", b"\n")
-        text = lines.replace(b"\n", b"")
-        if lines[:1] != b"\n" or lines[-1:] != b"\n" or b"\n\n" in lines or not text:
+        if lines[:1] != b"\n" or lines[-1:] != b"\n" or b"\n\n" in lines or len(lines) < 2:
             raise FormatError(what, at, "its lines do not end, or one is empty")
         try:
-            der = binascii.a2b_base64(text, strict_mode=True)
-        except binascii.Error as error:
-            raise FormatError(what, at, "not base64") from error
-        if binascii.b2a_base64(der, newline=False) != text or len(der) > CERTIFICATE_MAX_BYTES:
-            raise FormatError(what, at, "not canonical base64, or too long")
-        found.append(der)
+            found.append(parse_base64(lines.replace(b"\n", b"")))
+        except ValueError as error:
+            raise FormatError(what, at, str(error)) from error
         at = end + len(_PEM_END)
         at += data.startswith(b"\r", at)
         at += data.startswith(b"\n", at)
     return found
+
+
+@lru_cache(maxsize=BLOCKS_REMEMBERED)
+def parse_base64(text: bytes) -> bytes:
+    """Read the base64 of a certificate (RFC 4648 §4, §3.5); what some bytes gave is remembered.
+
+    Raises:
+        ValueError: not canonical, or over `CERTIFICATE_MAX_BYTES`.
+    """
+    der = binascii.a2b_base64(text, strict_mode=True)
+    # Four digits for three bytes, in which nothing can have been skipped; the last four have bits
+    # left, which are zero in the one spelling that is written.
+    last = binascii.b2a_base64(der[len(der) - 1 - (len(der) - 1) % 3 :], newline=False)
+    if len(text) != -(-len(der) // 3) * 4 or text[-4:] != last or len(der) > CERTIFICATE_MAX_BYTES:
+        raise ValueError("not canonical base64, or too long")
+    return der
 
 
 def _named(holder: Holder, names: frozenset[bytes], what: str) -> Holder:
@@ -216,6 +236,33 @@ def _values(
             raise reader.error(value, f"{oid.hex()} has {got} bytes")
         found[oid] = value
     return found
+
+
+def _read_usual_tcb(reader: Der, element: Element) -> tuple[bytes, int] | None:
+    """The SVNs of the components and of the PCE, where all is spelled as in `_USUAL_TCB`.
+
+    It is written anew from what was read and compared. None when something differs; then
+    `_read_tcb` reads it or says why not.
+    """
+    body = reader.data[element[2] : element[3]]
+    if len(body) != len(_USUAL_TCB):
+        return None
+    numbers = slice(_PAIR_BYTES - 1, _PAIRS_BYTES + _PAIR_BYTES, _PAIR_BYTES)
+    svns = body[numbers]
+    written = bytearray(_USUAL_TCB)
+    written[numbers] = svns
+    written[-16:] = body[-16:]
+    if written != body or max(svns) > 0x7F:
+        return None
+    return svns[:-1], svns[-1]
+
+
+def _read_tcb(reader: Der, element: Element) -> tuple[bytes, int]:
+    tcb = _values(reader, element, _TCB_VALUES)
+    if len(tcb) != len(_TCB_VALUES):
+        raise FormatError(_WHAT, None, "the SGX extension's TCB is not complete")
+    cpu_svns = bytes([_svn(reader, tcb[oid], 0xFF) for oid in _SVNS])
+    return cpu_svns, _svn(reader, tcb[_PCE_SVN], 0xFFFF)
 
 
 def _svn(reader: Der, element: Element, most: int) -> int:

@@ -12,13 +12,15 @@ import base64
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from attest.closed import read_record, write_record
 from attest.errors import FormatError
@@ -43,6 +45,7 @@ KEYS_REMEMBERED = 256
 _BASIC_CONSTRAINTS = "2.5.29.19"
 _KEY_USAGE = "2.5.29.15"
 _SHA256 = ECDSA(SHA256())
+_P256 = SECP256R1()
 
 
 class Role(Enum):
@@ -53,6 +56,12 @@ class Role(Enum):
     END = "3000", "030206c0"  # no authority; signatures
 
 
+_CRITICAL = {
+    role: dict(zip((_BASIC_CONSTRAINTS, _KEY_USAGE), map(bytes.fromhex, role.value), strict=True))
+    for role in Role
+}
+
+
 @lru_cache(maxsize=KEYS_REMEMBERED)
 def p256_key(point: bytes) -> EllipticCurvePublicKey:
     """The public key with these coordinates, x and y.
@@ -60,7 +69,7 @@ def p256_key(point: bytes) -> EllipticCurvePublicKey:
     Raises:
         ValueError: not a point on P-256.
     """
-    return cast(EllipticCurvePublicKey, load_der_public_key(SPKI_P256 + point))
+    return EllipticCurvePublicKey.from_encoded_point(_P256, b"\x04" + point)
 
 
 def verify_ecdsa(point: bytes, signature: bytes, data: bytes) -> bool:
@@ -95,8 +104,13 @@ def _signed(spki: bytes, signature: bytes, data: bytes) -> bool:
 
 
 def _der(signature: bytes) -> bytes:
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    return encode_dss_signature(r, s)
+    """The SEQUENCE of two INTEGERs (RFC 3279 §2.2.3) for r and s; it is never 128 bytes long."""
+    body = b""
+    for half in (signature[:32], signature[32:]):
+        digits = half.lstrip(b"\x00")
+        sign = b"" if digits and digits[0] < 0x80 else b"\x00"
+        body += b"\x02" + bytes([len(sign + digits)]) + sign + digits
+    return b"\x30" + bytes([len(body)]) + body
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +164,8 @@ def parse_holder(der: bytes, role: Role, what: str) -> Holder:
         FormatError: not such a certificate, or its key is not on P-256.
     """
     certificate = parse_certificate(der, what)
-    constraints, usage = map(bytes.fromhex, role.value)
     critical = {oid: e.value for oid, e in certificate.extensions.items() if e.critical}
-    if critical != {_BASIC_CONSTRAINTS: constraints, _KEY_USAGE: usage}:
+    if critical != _CRITICAL[role]:
         raise FormatError(what, None, "its critical extensions are not those of its role")
     try:
         if not certificate.spki.startswith(SPKI_P256):

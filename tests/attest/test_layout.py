@@ -13,7 +13,7 @@ from attest.layout import U8, U32, U64, Raw, Span, decode, uncovered
 from attest.reader import Reader
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Small:
     one: Annotated[int, U8(0)]
     four: Annotated[int, U32(2)]
@@ -23,7 +23,7 @@ class Small:
     RESERVED: ClassVar[tuple[Span, ...]] = (Span(1, 2),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Overlapping(Small):
     eight: Annotated[int, U64(4)]
 

@@ -50,7 +50,7 @@ CHAIN, STALE = Stage.CHAIN, Reason.CRL_STALE
 # Remembered too, and not of evidence: constants of the specifications, layouts, policies, roots.
 OF_OTHER_THINGS = {
     "attest.closed._hints",
-    "attest.der._dotted",
+    "attest.der.dotted",
     "attest.layout._cells",
     "attest.layout._reading",
     "attest.policy.policy_digest",
