@@ -196,11 +196,15 @@ class Shipped:
             )
         ]
         try:
-            out = "".join(shown(pieces, max_chars=prompt.max_chars, carried=prompt.carried))
+            out = "".join(
+                shown(
+                    pieces, begins=prompt.begins, max_chars=prompt.max_chars, carried=prompt.carried
+                )
+            )
         except EmptyAnswerError:
             out = ""
         return {
-            "unfiltered": Said("".join(pieces), self._prefix, nonce),
+            "unfiltered": Said(prompt.begins + "".join(pieces), self._prefix, nonce),
             "sealroom": Said(out, self._prefix, nonce),
         }
 

@@ -166,7 +166,9 @@ def _summary(engine: Engine, body: bytes, secret: bytes) -> str:
         stop=prompt.stop,
         abort=_never,
     )
-    return "".join(shown(said, max_chars=prompt.max_chars, carried=prompt.carried))
+    return "".join(
+        shown(said, begins=prompt.begins, max_chars=prompt.max_chars, carried=prompt.carried)
+    )
 
 
 def _mean(scores: list[Rouge]) -> dict[str, float]:

@@ -16,6 +16,7 @@ takes away can join two halves of a link. Its text is never longer than what cam
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from guest.worker.clean import Cleaner, EmptyReason
@@ -188,14 +189,18 @@ class Outward:
         return text
 
 
-def shown(pieces: Iterable[str], *, max_chars: int, carried: Carried) -> Iterator[str]:
+def shown(
+    pieces: Iterable[str], *, begins: str = "", max_chars: int, carried: Carried
+) -> Iterator[str]:
     """The answer to show, made of a model's output, piece by piece: cleaned, bounded, harmless.
+
+    `begins` is how the answer begins; `pieces` go on from there.
 
     Raises:
         EmptyAnswerError: there is none.
     """
     cleaner, outward = Cleaner(max_chars), Outward(carried)
-    for piece in pieces:
+    for piece in chain((begins,), pieces):
         if text := outward.push(cleaner.push(piece)):
             yield text
         if cleaner.ended:

@@ -150,7 +150,9 @@ def _words(room: Room, prompt: tasks.Prompt, pace: Pace) -> Iterator[str]:
         abort=lambda: pace.gone,
     )
     try:
-        yield from shown(said, max_chars=prompt.max_chars, carried=prompt.carried)
+        yield from shown(
+            said, begins=prompt.begins, max_chars=prompt.max_chars, carried=prompt.carried
+        )
     except AbortedError as error:
         raise GoneError(0) from error
     except RoomError as error:

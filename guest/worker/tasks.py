@@ -5,10 +5,12 @@ A prompt is a public prefix, learned by the zygote, and a request laid out like 
 examples. The block of a request opens and closes with a delimiter that nobody who wrote a message
 could know (`make_nonce`) and that no message holds. Inside the block a message is one line, so it
 can make no line of its own, and it has no label of the layout (`FRAME_WORD`); special tokens are
-never parsed (`guest.worker.engine`). A small model can still be swayed by what it reads:
-`docs/prompt-injection.md` says how often. What it cannot do is act. It has no tools; its answer is
-bounded, holds nothing to open that was not there (`guest.worker.outward`), and goes to the person
-who asked.
+never parsed (`guest.worker.engine`). A summary begins with the name of who wrote first (`begins`):
+a model that goes on from a name says what somebody said, and less often what it was told to say.
+
+A small model can still be swayed by what it reads: `docs/prompt-injection.md` says how often. What
+it cannot do is act. It has no tools; its answer is bounded, holds nothing to open that was not there
+(`guest.worker.outward`), and goes to the person who asked.
 
 The time of a message is left out: it would double the tokens of most chats.
 """
@@ -82,6 +84,7 @@ class Prompt:
     Attributes:
         prefix: Name of the learned prefix.
         text: The request, laid out.
+        begins: How the answer begins; `text` ends with it, and the model goes on from there.
         carried: What of the request may stand in the answer, see `guest.worker.outward`.
         omitted: Messages left out because the chat is too long, the oldest ones.
         max_tokens: Tokens the answer may have.
@@ -91,6 +94,7 @@ class Prompt:
 
     prefix: str
     text: str = field(repr=False)
+    begins: str = field(repr=False)
     carried: Carried
     omitted: int
     max_tokens: int
@@ -147,18 +151,22 @@ def _summarize(body: bytes, nonce: str, meter: Meter) -> Prompt:
     frame = meter.count(SUMMARY_LAYOUT.format(nonce=nonce, block=""))
     budget = min(CHAT_MAX_TOKENS, meter.room(SUMMARIZE_PREFIX) - SUMMARY_MAX_TOKENS - frame)
     lines: list[str] = []
+    begins = ""
     for message in reversed(messages):
         line = _message_line(message, nonce)
+        name = _sender(message, nonce)
         budget -= meter.count(line)
-        if budget < 0:
+        if budget < meter.count(f" {name}"):
             break
         lines.append(line)
+        begins = name
     if not lines:
         raise TooLongError("chat: wanted a newest message that fits, got a longer one")
     block = "".join(reversed(lines))
     return Prompt(
         prefix=SUMMARIZE_PREFIX,
-        text=SUMMARY_LAYOUT.format(nonce=nonce, block=block),
+        text=f"{SUMMARY_LAYOUT.format(nonce=nonce, block=block)} {begins}".rstrip(),
+        begins=begins,
         carried=Carried.of(block),
         omitted=len(messages) - len(lines),
         max_tokens=SUMMARY_MAX_TOKENS,
@@ -178,6 +186,7 @@ def _rewrite(body: bytes, nonce: str, meter: Meter) -> Prompt:
     return Prompt(
         prefix=prefix,
         text=text,
+        begins="",
         carried=Carried.of(block, own=block),
         omitted=0,
         max_tokens=max_tokens,
@@ -186,9 +195,12 @@ def _rewrite(body: bytes, nonce: str, meter: Meter) -> Prompt:
 
 
 def _message_line(message: Message, nonce: str) -> str:
-    sender = _one_line(message.sender, nonce)[:SENDER_MAX_CHARS]
-    line = f"{sender}: {_one_line(message.text, nonce)}\n"
+    line = f"{_sender(message, nonce)}: {_one_line(message.text, nonce)}\n"
     return FRAME_WORD.sub(r"\1 -", line)
+
+
+def _sender(message: Message, nonce: str) -> str:
+    return _one_line(message.sender, nonce)[:SENDER_MAX_CHARS]
 
 
 def _one_line(text: str, nonce: str) -> str:

@@ -215,6 +215,11 @@ def test_what_the_cleaner_takes_away_joins_no_link() -> None:
     assert shown_text(["Go to ev<|im_end|>il.exam<s>ple", " now"]) == f"Go to {ELISION} now"
 
 
+def test_the_beginning_of_an_answer_is_judged_like_the_rest() -> None:
+    found = shown([" goes home"], begins="evil.example", max_chars=600, carried=NOTHING)
+    assert "".join(found) == f"{ELISION} goes home"
+
+
 def test_an_answer_ends_where_the_cleaner_ends_it() -> None:
     assert len(shown_text(["word "] + [f"{word} x " for word in range(999)], 50)) <= 50
 

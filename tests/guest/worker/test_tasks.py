@@ -57,8 +57,21 @@ def rewrite(text: str, tone: Tone = Tone.FRIENDLY, *, tokens: int = 4000) -> Pro
 def test_a_chat_is_one_block_of_lines_between_its_delimiters() -> None:
     prompt = summarize(chat("Ana: hi", "Ben: see you at nine"))
     assert prompt.text == (
-        f"Conversation {NONCE}\nAna: hi\nBen: see you at nine\nEnd {NONCE}\nSummary:"
+        f"Conversation {NONCE}\nAna: hi\nBen: see you at nine\nEnd {NONCE}\nSummary: Ana"
     )
+
+
+def test_a_summary_begins_with_the_name_of_who_wrote_the_first_message_that_is_read() -> None:
+    prompt = summarize(chat("Ana: one", "Ben: two", "Cleo: three"), tokens=96 + 5 + 4 + 1)
+    assert prompt.begins == "Ben"
+    assert prompt.text.endswith("\nSummary: Ben")
+
+
+def test_a_name_of_nothing_visible_begins_nothing() -> None:
+    body = write_summarize(SummarizeRequest((Message("\u2028", "", "hi"),)))
+    prompt = summarize(body)
+    assert prompt.begins == ""
+    assert prompt.text.endswith("\nSummary:")
 
 
 def test_a_message_cannot_make_a_line_of_its_own() -> None:
@@ -92,7 +105,7 @@ def test_a_text_of_ones_own_keeps_its_colons() -> None:
 
 
 def test_the_newest_messages_are_kept_and_the_others_counted() -> None:
-    prompt = summarize(chat("Ana: one", "Ben: two", "Cleo: three"), tokens=96 + 5 + 4)
+    prompt = summarize(chat("Ana: one", "Ben: two", "Cleo: three"), tokens=96 + 5 + 4 + 1)
     assert (block(prompt), prompt.omitted) == ("Ben: two\nCleo: three\n", 1)
 
 
@@ -105,7 +118,8 @@ def test_a_prompt_and_its_answer_fit_into_the_room() -> None:
 
 def test_no_more_of_a_chat_is_read_than_the_limit() -> None:
     prompt = summarize(chat(*["Ana: x"] * 2000), tokens=100_000)
-    assert WordMeter().count(block(prompt)) == tasks.CHAT_MAX_TOKENS
+    read = WordMeter().count(f"{block(prompt)} {prompt.begins}")
+    assert tasks.CHAT_MAX_TOKENS - 2 < read <= tasks.CHAT_MAX_TOKENS
 
 
 def test_a_newest_message_that_does_not_fit_is_refused() -> None:
