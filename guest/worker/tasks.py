@@ -9,8 +9,8 @@ never parsed (`guest.worker.engine`). A summary begins with the name of who wrot
 a model that goes on from a name says what somebody said, and less often what it was told to say.
 
 A small model can still be swayed by what it reads: `docs/prompt-injection.md` says how often. What
-it cannot do is act. It has no tools; its answer is bounded, holds nothing to open that was not there
-(`guest.worker.outward`), and goes to the person who asked.
+it cannot do is act. It has no tools; its answer is bounded, holds nothing to open that was not
+there (`guest.worker.outward`), and goes to the person who asked.
 
 The time of a message is left out: it would double the tokens of most chats.
 """
