@@ -16,7 +16,6 @@ takes away can join two halves of a link. Its text is never longer than what cam
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 from guest.worker.clean import Cleaner, EmptyReason
@@ -194,22 +193,27 @@ def shown(
 ) -> Iterator[str]:
     """The answer to show, made of a model's output, piece by piece: cleaned, bounded, harmless.
 
-    `begins` is how the answer begins; `pieces` go on from there.
+    `begins` is how the answer begins; `pieces` go on from there, and alone count as something said.
 
     Raises:
         EmptyAnswerError: there is none.
     """
     cleaner, outward = Cleaner(max_chars), Outward(carried)
-    for piece in chain((begins,), pieces):
+    spoke = False
+    if text := outward.push(cleaner.push(begins)):
+        yield text
+    for piece in pieces:
+        spoke = spoke or bool(piece.strip())
         if text := outward.push(cleaner.push(piece)):
             yield text
         if cleaner.ended:
             break
     last, reason = cleaner.finish()
-    if text := outward.push(last) + outward.finish():
+    text = outward.push(last) + outward.finish()
+    if not (spoke and outward.given):
+        raise EmptyAnswerError(reason or (EmptyReason.ONLY_UNSEEN if spoke else EmptyReason.SILENT))
+    if text:
         yield text
-    if not outward.given:
-        raise EmptyAnswerError(reason or EmptyReason.ONLY_UNSEEN)
 
 
 def _digits(words: Iterable[str]) -> str:

@@ -239,6 +239,13 @@ def test_an_answer_of_nothing_is_an_error(pieces: list[str], reason: EmptyReason
     assert caught.value.reason is reason
 
 
+@pytest.mark.parametrize("pieces", [[], [" "], ["\n", " "]])
+def test_a_beginning_to_which_the_model_adds_nothing_is_no_answer(pieces: list[str]) -> None:
+    with pytest.raises(EmptyAnswerError) as caught:
+        "".join(shown(pieces, begins="Ana", max_chars=600, carried=NOTHING))
+    assert caught.value.reason is EmptyReason.SILENT
+
+
 def test_what_was_carried_is_not_shown() -> None:
     assert "evil" not in repr(Carried.of("evil.example", own="evil.example"))
 
