@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from attest import FormatError, amd_roots
-from attest.roots import read_roots, write_roots
+from attest.roots import ROOTS_MAX, read_roots, write_roots
 from attest.snp.amd_certificates import CERTIFICATES
 from attest.snp.product import ProductLine
 from attest.snp.roots import load_root
@@ -83,6 +83,13 @@ def test_a_root_may_be_without_asvk() -> None:
 def test_another_shape_is_refused(value: object) -> None:
     with pytest.raises(FormatError):
         read_roots(value)
+
+
+def test_the_most_roots_are_read_and_one_more_is_refused() -> None:
+    (written,) = write_roots(mock_roots("Milan"))
+    assert len(read_roots([written] * ROOTS_MAX).amd) == ROOTS_MAX
+    with pytest.raises(FormatError, match=f"wanted a list of 1 to {ROOTS_MAX} roots"):
+        read_roots([written] * (ROOTS_MAX + 1))
 
 
 @pytest.mark.parametrize(
