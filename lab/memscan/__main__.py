@@ -24,7 +24,7 @@ from lab.memscan.hashes import digest_needles
 from lab.memscan.processes import look_into
 from lab.memscan.search import Search
 from lab.memscan.stream import Survey, Unread
-from lab.memscan.tokens import token_ids
+from lab.memscan.tokens import kv_needles, token_ids
 
 NOTHING: Final = 0
 FOUND: Final = 1
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     add("--pid", type=int, nargs="+", default=[], help="processes")
     add("--file", type=Path, nargs="+", default=[], help="files and raw memory images")
     add("--folder", type=Path, nargs="+", default=[], help="all files below, and their names")
-    add("--model", type=Path, help="a GGUF file: search for its token ids of each canary too")
+    add("--model", type=Path, help="a GGUF file: search for what it makes of a canary too")
     add("--hold", action="store_true", help="stop each process while it is searched (SIGSTOP)")
     add("--json", action="store_true", help="the report as one JSON object")
     given = parser.parse_args(arguments)
@@ -87,6 +87,8 @@ def _wanted(files: list[Path], model: Path | None) -> Iterator[Needle]:
                 raise ValueError(f"canary {number}: wanted at least {FORM_MIN_BYTES} bytes")
             ids = [] if model is None else token_ids(model, f" {line}")
             yield from needles(line, ids, label=str(number))
+            if model is not None:
+                yield from kv_needles(str(number), model, f" {line}")
             yield from digest_needles(str(number), line.encode())
 
 

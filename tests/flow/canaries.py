@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Texts that can be found again: one random stem, told apart by a number, and where to look.
 
-The stem is searched for in every form of `lab.memscan`, as token ids too. It always stands behind a
-space and before a digit, so that it always becomes the same tokens. There are only `TEXTS`
+The stem is searched for in every form of `lab.memscan`, also as a model keeps it. It always stands
+behind a space and before a digit, so that it always becomes the same tokens. There are only `TEXTS`
 different texts, so that the digests of each can be searched for as well.
 """
 
@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lab.memscan import Hit, Search, Survey, digest_needles, needles
-from lab.memscan.tokens import token_ids
+from lab.memscan.tokens import kv_needles, token_ids
 from tests.flow.processes import guest_processes
 from tests.flow.site import Site
 from wire.api import RewriteRequest, Tone, write_rewrite
@@ -42,6 +42,8 @@ class Canaries:
         self._numbers = itertools.cycle(range(1, TEXTS + 1))
         tokens = [] if model is None else token_ids(model, f" {self.stem}")
         wanted = needles(self.stem, tokens)
+        if model is not None:
+            wanted += kv_needles(self.stem, model, f" {self.stem}")
         self.plain = Search(wanted)
         """The forms of the stem alone, for places where much must be read."""
         if digests:

@@ -3,6 +3,7 @@
 
 import base64
 import json
+import os
 import struct
 import zlib
 from hashlib import md5, sha256
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from guest.worker.engine import Engine
 from lab.memscan import (
     FORM_MIN_BYTES,
     PIECE_BYTES,
@@ -22,9 +24,12 @@ from lab.memscan import (
     needles,
 )
 from lab.memscan.forms import TEXT_FORMS, TOKEN_FORMS
+from lab.memscan.tokens import ROWS, kv_needles
+from lab.model import default_model
 
 CANARY = 'zebra "quartz"\\5417 über/mango?'
 TOKENS = (1017, 40021, 7, 3, 22)
+STEM = "bcdfghjklmnpqr"
 RAW = CANARY.encode()
 # Written another way than the table under test writes them.
 FORMS = {
@@ -161,3 +166,26 @@ def test_it_is_found_in_a_file_in_a_name_and_beyond_the_first_piece(tmp_path: Pa
         (str(tmp_path / "large"), 3 * PIECE_BYTES - 3),
         (f"name of {tmp_path / f'named {canary}'}", len(f"{tmp_path}/named ")),
     }
+
+
+def test_a_canary_leaves_the_same_values_in_the_cache_wherever_it_stands() -> None:
+    model = default_model()
+    wanted = kv_needles("1", model, f" {STEM}")
+    assert len({needle.data for needle in wanted}) == ROWS
+    descriptor = os.open(model, os.O_RDONLY)
+    try:
+        engine = Engine.load(descriptor, context_tokens=256)
+        engine.learn("with", f"We heard that {STEM}7 is late.")
+        engine.learn("without", "We heard that nobody is late.")
+        found = {
+            name: len(Search(wanted).pieces(name, [bytes(engine._prefixes[name].state)]))
+            for name in ("with", "without")
+        }
+    finally:
+        os.close(descriptor)
+    assert found == {"with": ROWS, "without": 0}
+
+
+def test_a_canary_of_too_few_tokens_cannot_be_told_by_them() -> None:
+    with pytest.raises(ValueError, match="wanted 8 bytes a row"):
+        kv_needles("1", default_model(), " the")
