@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The model's bytes: copied once into a sealed memfd while they are hashed, and compared.
+"""The model's bytes: copied once into a memfd, sealed, and only then hashed and compared.
 
-What was hashed is what is mapped: the copy cannot be written, grown or shrunk afterwards, and the
-file it came from is not looked at again. A GGUF file is parsed only after its digest matched.
+What is hashed is what is mapped: from the sealing on, which the kernel is asked to confirm, nobody
+can write, grow or shrink the copy, and the file it came from is not looked at again. A GGUF file is
+parsed only after its digest matched.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Final
 
 MODEL_MAX_BYTES: Final = 8 * 1024**3
 _PIECE_BYTES: Final = 4 * 1024**2
-_SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+SEALS: Final = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 
 
 class ModelDigestError(Exception):
@@ -26,29 +27,37 @@ def seal_model(source: int, digest: bytes) -> int:
     """Return the descriptor of a sealed copy of the file at ``source``, which is closed.
 
     Raises:
-        ModelDigestError: the SHA-256 of the copied bytes is not ``digest``.
+        ModelDigestError: the SHA-256 of the sealed bytes is not ``digest``, or they are not sealed.
     """
     sealed = os.memfd_create("model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    sha256 = hashlib.sha256()
-    copied = 0
     try:
+        copied = 0
         while piece := os.pread(source, _PIECE_BYTES, copied):
             copied += len(piece)
             if copied > MODEL_MAX_BYTES:
                 raise ModelDigestError(f"model: over {MODEL_MAX_BYTES} bytes")
-            sha256.update(piece)
             _write_all(sealed, piece)
-        if not hmac.compare_digest(sha256.digest(), digest):
-            raise ModelDigestError(
-                f"model: wanted SHA-256 {digest.hex()}, got {sha256.hexdigest()}"
-            )
-        fcntl.fcntl(sealed, fcntl.F_ADD_SEALS, _SEALS)
+        fcntl.fcntl(sealed, fcntl.F_ADD_SEALS, SEALS)
+        if fcntl.fcntl(sealed, fcntl.F_GET_SEALS) & SEALS != SEALS:
+            raise ModelDigestError("model: the copy could not be sealed")
+        got = _hash(sealed)
+        if not hmac.compare_digest(got, digest):
+            raise ModelDigestError(f"model: wanted SHA-256 {digest.hex()}, got {got.hex()}")
     except BaseException:
         os.close(sealed)
         raise
     finally:
         os.close(source)
     return sealed
+
+
+def _hash(fd: int) -> bytes:
+    sha256 = hashlib.sha256()
+    hashed = 0
+    while piece := os.pread(fd, _PIECE_BYTES, hashed):
+        hashed += len(piece)
+        sha256.update(piece)
+    return sha256.digest()
 
 
 def _write_all(fd: int, data: bytes) -> None:

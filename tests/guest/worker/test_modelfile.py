@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from guest.worker import modelfile
-from guest.worker.modelfile import ModelDigestError, seal_model
+from guest.worker.modelfile import SEALS, ModelDigestError, seal_model
 from tests.guest.rig import is_open, nothing_left_open
 
 MODEL = os.urandom(5_000_000)  # more than one piece
@@ -59,6 +59,35 @@ def test_one_changed_bit_is_refused(source: Path, at: int) -> None:
         file.seek(at)
         file.write(bytes([MODEL[at] ^ 1]))
     with nothing_left_open(), pytest.raises(ModelDigestError):
+        seal_model(opened(source), DIGEST)
+
+
+def test_a_byte_that_changes_between_the_file_and_the_sealed_copy_is_refused(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read is good; what arrives in the copy is not. Only a digest of the copy can tell."""
+    write_all = modelfile._write_all
+
+    def spoil(fd: int, data: bytes) -> None:
+        write_all(fd, bytes([data[0] ^ 1]) + data[1:])
+
+    monkeypatch.setattr(modelfile, "_write_all", spoil)
+    with nothing_left_open(), pytest.raises(ModelDigestError, match="wanted SHA-256"):
+        seal_model(opened(source), DIGEST)
+
+
+def test_every_seal_is_on_the_copy(source: Path) -> None:
+    sealed = seal_model(opened(source), DIGEST)
+    assert fcntl.fcntl(sealed, fcntl.F_GET_SEALS) == SEALS
+    assert SEALS == 0b1111  # seal, shrink, grow, write (include/uapi/linux/fcntl.h)
+    os.close(sealed)
+
+
+def test_a_copy_that_the_kernel_does_not_seal_is_refused(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fcntl, "F_GET_SEALS", fcntl.F_GETFD)
+    with nothing_left_open(), pytest.raises(ModelDigestError, match="sealed"):
         seal_model(opened(source), DIGEST)
 
 
