@@ -8,7 +8,7 @@ keyholder that seals the end of its answer can both derive it.
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 from cryptography.exceptions import InvalidTag
 from pyhpke import AEADKeyInterface
@@ -111,10 +111,13 @@ class ResponseKey(Ordered):
 
     ORDER: ClassVar[Order] = {"take": {NEW: SPENT}}
 
-    def __init__(self, suite: Suite, key: bytes, base_nonce: bytes, response_nonce: bytes) -> None:
+    def __init__(
+        self, suite: Suite, key: bytes | memoryview, base_nonce: bytes, response_nonce: bytes
+    ) -> None:
         super().__init__()
         self.response_nonce = response_nonce
-        self._key = aead(suite).import_key(key)
+        # The cast: pyhpke hands it to cryptography, which takes any buffer and keeps it as it is.
+        self._key = aead(suite).import_key(cast(bytes, key))
         self._base_nonce = base_nonce
 
     def take(self) -> ResponseContext:
@@ -138,15 +141,30 @@ def exchange_id(enc: bytes, response_nonce: bytes) -> bytes:
 
 
 def response_key(
-    mode: Mode, header: RequestHeader, enc: bytes, shared_secret: bytes, response_nonce: bytes
+    mode: Mode,
+    header: RequestHeader,
+    enc: bytes,
+    shared_secret: bytes,
+    response_nonce: bytes,
+    *,
+    place: memoryview | None = None,
 ) -> ResponseKey:
     """The response key (RFC 9458 §4.4) of the request that began with `header` and `enc`.
+
+    Args:
+        mode: How the request is sealed.
+        header: Its header.
+        enc: Its encapsulated key.
+        shared_secret: What `enc` stands for.
+        response_nonce: The nonce of the response.
+        place: Where the key is to lie as long as it is of use, for a caller who wipes it himself;
+            in a bytes object unless given.
 
     Raises:
         ValueError: The secret or the nonce does not have the suite's length.
     """
     recipient = setup_recipient(header.suite, shared_secret, request_info(mode, header))
-    return derive_response_key(mode, header, enc, recipient, response_nonce)
+    return derive_response_key(mode, header, enc, recipient, response_nonce, place=place)
 
 
 def derive_response_key(
@@ -155,6 +173,8 @@ def derive_response_key(
     enc: bytes,
     context: Sender | Recipient,
     response_nonce: bytes,
+    *,
+    place: memoryview | None = None,
 ) -> ResponseKey:
     """The response key from either side's HPKE context. Plain HKDF, not RFC 9180's labeled one.
 
@@ -168,7 +188,10 @@ def derive_response_key(
     hkdf = kdf(suite)
     secret = context.export(mode.response_label, size)
     prk = hkdf.extract(enc + response_nonce, secret)
-    key = hkdf.expand(prk, b"key", suite.key_bytes)
+    key: bytes | memoryview = hkdf.expand(prk, b"key", suite.key_bytes)
+    if place is not None:
+        place[: suite.key_bytes] = key
+        key = place[: suite.key_bytes]
     base_nonce = hkdf.expand(prk, b"nonce", AEAD_NONCE_BYTES)
     return ResponseKey(suite, key, base_nonce, response_nonce)
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from guest import sandbox
 from guest.child import start
 from guest.door import Process
-from guest.keyholder.service import Keyholder
+from guest.keyholder.service import SECRETS_MAX, Keyholder
 from guest.keyholder.tsm import Configfs, KernelConfigfs
+from guest.secretmem import SecretMemory
 from guest.settings import Identity, KeySettings, StaplingSettings, read_section
 
 
@@ -19,13 +20,14 @@ def main(
     configfs: Configfs, policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY
 ) -> None:
     """Hold keys until init is gone or says SIGTERM; ``configfs`` is the seam to hardware."""
+    memory = SecretMemory(SECRETS_MAX)  # before the sandbox, which may not let it be locked
     wiring, first = start(Process.KEYHOLDER, policy=policy)
     keys = read_section(first.body, KeySettings)
     stapling = read_section(first.body, StaplingSettings)
     identity = read_section(first.body, Identity)
 
     async def serve() -> None:
-        keyholder = Keyholder(wiring, configfs, keys, stapling, identity)
+        keyholder = Keyholder(wiring, configfs, keys, stapling, identity, memory=memory)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, keyholder.stop)
         await keyholder.run()
 

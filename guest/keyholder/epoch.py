@@ -19,6 +19,7 @@ from guest.door import Question, Refusal
 from guest.keyholder import keylife
 from guest.keyholder.keylife import ANSWERING, State
 from guest.keyholder.replay import ReplayCache, Seen
+from guest.secretmem import FullError, SecretMemory, Slot
 from guest.settings import Kem, KeySettings
 from wire import suites
 from wire.errors import FormatError, OpenError
@@ -43,13 +44,14 @@ class DeniedError(Exception):
 class Ticket:
     """What is kept of an answered question: enough to end that response, not to open it.
 
-    It keeps the receipt key for a request that outlives its epoch; the private keys do not
-    wait.
+    The key lies in a slot of secret memory, which whoever drops the ticket wipes. The receipt key
+    is kept for a request that outlives its epoch; the private keys do not wait.
     """
 
     epoch: int
     exchange: bytes  # SHA-256(enc || response nonce)
     key: ResponseKey
+    slot: Slot
     signer: Ed25519PrivateKey
 
 
@@ -57,7 +59,14 @@ class Epoch:
     """Keys born together, named in one statement, ended together."""
 
     def __init__(
-        self, number: int, first_key_id: int, settings: KeySettings, *, monotonic: float, wall: int
+        self,
+        number: int,
+        first_key_id: int,
+        settings: KeySettings,
+        memory: SecretMemory,
+        *,
+        monotonic: float,
+        wall: int,
     ) -> None:
         self.number = number
         self.state = State.BORN
@@ -70,6 +79,7 @@ class Epoch:
         self._next_due = self._ends - settings.overlap_s
         self._drained = self._ends + settings.grace_s
         self._replay = ReplayCache(settings.replay_max)
+        self._memory = memory
         self._keys: dict[int, tuple[KeyConfig, PrivateKey]] = {}
         self.configs: list[bytes] = []
         for index, kem in enumerate(settings.kems):
@@ -138,12 +148,16 @@ class Epoch:
         nonce = secrets.token_bytes(response_nonce_bytes(header.suite))
         try:
             shared = private.decap(question.enc)
+            slot = self._memory.take()
         except OpenError as error:
             raise DeniedError(Refusal.REFUSED) from error
+        except FullError as error:
+            raise DeniedError(Refusal.UNAVAILABLE) from error
         ticket = Ticket(
             epoch=self.number,
             exchange=exchange_digest(question.enc, nonce),
-            key=response_key(mode, header, question.enc, shared, nonce),
+            key=response_key(mode, header, question.enc, shared, nonce, place=slot.view),
+            slot=slot,
             signer=self._receipt_key,
         )
         return shared + nonce, ticket

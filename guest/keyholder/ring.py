@@ -13,6 +13,7 @@ from guest.door import Question, Refusal
 from guest.keyholder.epoch import DeniedError, Epoch, Ticket, parse_header
 from guest.keyholder.keylife import ANSWERING, Event, State
 from guest.publication import Publication
+from guest.secretmem import SecretMemory
 from guest.settings import KeySettings
 from wire.keyconfig import parse_key_config, write_key_configs
 
@@ -20,8 +21,9 @@ from wire.keyconfig import parse_key_config, write_key_configs
 class Ring:
     """Every epoch that is not erased."""
 
-    def __init__(self, settings: KeySettings) -> None:
+    def __init__(self, settings: KeySettings, memory: SecretMemory) -> None:
         self._settings = settings
+        self._memory = memory
         self._epochs: list[Epoch] = []
         self._born = 0
         self._next_key_id = 0
@@ -33,7 +35,14 @@ class Ring:
     def bear(self, *, monotonic: float, wall: int) -> Epoch:
         """Make the keys of the next epoch; nobody knows them yet."""
         self._born += 1
-        epoch = Epoch(self._born, self._next_key_id, self._settings, monotonic=monotonic, wall=wall)
+        epoch = Epoch(
+            self._born,
+            self._next_key_id,
+            self._settings,
+            self._memory,
+            monotonic=monotonic,
+            wall=wall,
+        )
         self._epochs.append(epoch)
         return epoch
 

@@ -23,10 +23,13 @@ from guest.keyholder.keylife import State
 from guest.keyholder.ring import Ring
 from guest.keyholder.tsm import Configfs
 from guest.keyholder.vigil import LOST, Vigil
+from guest.secretmem import SecretMemory, scrub
 from guest.settings import Identity, KeySettings, StaplingSettings
 
 RETRY_MIN_S: Final = 0.2
 RETRY_MAX_S: Final = 15.0
+SCRUB_AFTER_S: Final = 0.1  # of a question or an end; it takes milliseconds, so not after each
+SECRETS_MAX: Final = 1024  # answers under way; eight times as many as a zygote has workers
 
 
 class Keyholder:
@@ -39,11 +42,14 @@ class Keyholder:
         keys: KeySettings,
         stapling: StaplingSettings,
         identity: Identity,
+        *,
+        memory: SecretMemory,
     ) -> None:
         self._configfs = configfs
         self._stapling = stapling
         self._identity = identity
-        self._ring = Ring(keys)
+        self._ring = Ring(keys, memory)
+        self._scrubbing: asyncio.TimerHandle | None = None
         self._kernel = kernel_facts()
         self._doors: dict[Process, Channel] = {Process.INIT: wiring}
         self._vigils: dict[int, Vigil] = {}
@@ -205,6 +211,7 @@ class Keyholder:
     def _attend(self, vigil: Vigil) -> None:
         if not vigil.listen(self._ring):
             asyncio.get_running_loop().remove_reader(vigil.door.fileno())
+        self._scrub_soon()
 
     def _gone(self, vigil: Vigil) -> None:
         """The worker's pidfd is readable: its memory is with the kernel again."""
@@ -224,3 +231,14 @@ class Keyholder:
         if vigil.captured:
             journal.record(journal.Event.DOOR_BROKEN)
         self._tell(Process.GATE, Say.TAIL, vigil.number, vigil.conclude(self._kernel))
+        vigil.forget()
+        self._scrub_soon()
+
+    def _scrub_soon(self) -> None:
+        """Overwrite what cryptography left in freed blocks, once for all of the last moment."""
+        if self._scrubbing is None:
+            self._scrubbing = asyncio.get_running_loop().call_later(SCRUB_AFTER_S, self._scrub)
+
+    def _scrub(self) -> None:
+        self._scrubbing = None
+        scrub()

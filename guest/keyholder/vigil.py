@@ -103,6 +103,12 @@ class Vigil:
         # A mark that is heard after the worker is gone was sent before.
         self.last_mark = time.monotonic() if self.gone is None else self.gone
 
+    def forget(self) -> None:
+        """Wipe the key of the answer, which nobody needs any more."""
+        if self.ticket is not None:
+            self.ticket.slot.wipe()
+            self.ticket = None
+
     def over(self) -> bool:
         """Whether the worker is gone and its end is known."""
         return self.gone is not None and self.ending is not None

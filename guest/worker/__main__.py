@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from guest import journal, sandbox
 from guest.child import start
 from guest.door import Process
+from guest.secretmem import SecretMemory, scrub
 from guest.settings import AnswerSettings, GateSettings, ModelSettings, read_section
 from guest.worker import request, tasks
 from guest.worker.engine import Engine
@@ -22,6 +23,9 @@ from guest.worker.zygote import Zygote
 
 def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) -> None:
     """Load the model, evaluate the public prefixes, then fork workers until init is gone."""
+    # Before the sandbox, which may not let it be locked. Every worker has it by its fork.
+    secret = SecretMemory(1, survives_fork=True).take().view
+    secret[:] = secrets.token_bytes(len(secret))
     wiring, first = start(Process.ZYGOTE, policy=policy)
     model = read_section(first.body, ModelSettings)
     try:
@@ -36,11 +40,12 @@ def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) ->
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
         engine=engine,
-        secret=secrets.token_bytes(32),
+        secret=secret,
         tick_ms=read_section(first.body, AnswerSettings).tick_ms,
         deadline_s=deadline_s,
         policy=policy,
     )
+    scrub()
     gc.freeze()  # what is here now stays shared with every worker
     Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
 

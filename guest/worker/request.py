@@ -41,7 +41,7 @@ class Room:
     """What every worker of this zygote starts with."""
 
     engine: Engine
-    secret: bytes  # of this boot; makes delimiters that no sender of a message can guess
+    secret: bytes | memoryview  # of this boot; makes delimiters that no sender can guess
     tick_ms: int
     deadline_s: int
     policy: Mapping[Process, tuple[sandbox.Step, ...]]

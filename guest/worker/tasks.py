@@ -117,7 +117,7 @@ def prompts_digest() -> bytes:
     return digest.digest()
 
 
-def make_nonce(secret: bytes, body: bytes) -> str:
+def make_nonce(secret: bytes | memoryview, body: bytes) -> str:
     """The delimiter of a request, from a secret of this boot and the request's content.
 
     Whoever wrote one of the messages cannot know it; equal requests get equal delimiters, so that

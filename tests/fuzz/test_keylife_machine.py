@@ -18,6 +18,8 @@ from guest.door import Question, Refusal
 from guest.keyholder.epoch import DeniedError, Epoch
 from guest.keyholder.keylife import State
 from guest.keyholder.ring import Ring
+from guest.keyholder.service import SECRETS_MAX
+from guest.secretmem import SecretMemory
 from guest.settings import Kem
 from tests.guest.keyholder.clients import Client, ask, settings
 from wire.bhttp import Response, parse_response, write_response
@@ -53,7 +55,7 @@ class KeyLife(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ring = Ring(LIMITS)
+        self.ring = Ring(LIMITS, SecretMemory(SECRETS_MAX))
         self.now = 1000.0
         self.lives: list[Life] = []
         self.answers: dict[bytes, int] = {}

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager, suppress
 
 from guest.channel import Channel, Parcel, pair
 from guest.door import Ending, Process, Question, Say
-from guest.keyholder.service import Keyholder
+from guest.keyholder.service import SECRETS_MAX, Keyholder
 from guest.keyholder.tsm import Configfs
 from guest.publication import Publication
+from guest.secretmem import SecretMemory
 from guest.settings import Identity, KeySettings, StaplingSettings, Variant
 from tests.guest.keyholder.clients import SETTINGS
 
@@ -89,7 +90,9 @@ class Hall:
         near, far = pair()
         self.init = Channel(far, us=Process.INIT, them=Process.KEYHOLDER)
         wiring = Channel(near, us=Process.KEYHOLDER, them=Process.INIT)
-        self.keyholder = Keyholder(wiring, configfs, settings, stapling, IDENTITY)
+        self.keyholder = Keyholder(
+            wiring, configfs, settings, stapling, IDENTITY, memory=SecretMemory(SECRETS_MAX)
+        )
         self.running = asyncio.create_task(self.keyholder.run())
         self.workers: list[Worker] = []
         self.gate = self.link(Process.GATE)

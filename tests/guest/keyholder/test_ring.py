@@ -9,6 +9,8 @@ from guest.door import Question, Refusal
 from guest.keyholder.epoch import CLOCK_SKEW_S, DeniedError, Epoch, Ticket
 from guest.keyholder.keylife import IllegalTransitionError, State
 from guest.keyholder.ring import Ring
+from guest.keyholder.service import SECRETS_MAX
+from guest.secretmem import SecretMemory
 from guest.settings import Kem, KeySettings
 from tests.guest.keyholder.clients import SETTINGS, ask, ask_whole, settings
 from wire.chunked import ChunkedResponseOpener, ChunkedResponseSealer
@@ -22,7 +24,7 @@ WALL = 1_700_000_000
 
 def ring_of(key_settings: KeySettings = SETTINGS) -> tuple[Ring, Epoch]:
     """A ring with one published epoch."""
-    ring = Ring(key_settings)
+    ring = Ring(key_settings, SecretMemory(SECRETS_MAX))
     epoch = ring.bear(monotonic=START, wall=WALL)
     ring.publish(epoch, b"evidence")
     return ring, epoch
@@ -133,7 +135,7 @@ def test_an_encapsulation_to_another_key_opens_nothing() -> None:
 
 
 def test_an_epoch_that_is_not_published_does_not_answer() -> None:
-    ring = Ring(SETTINGS)
+    ring = Ring(SETTINGS, SecretMemory(SECRETS_MAX))
     epoch = ring.bear(monotonic=START, wall=WALL)
     assert denied(ring, ask(epoch.configs[0]).question) is Refusal.UNKNOWN_KEY
     assert ring.publication() is None
@@ -166,7 +168,7 @@ def test_a_replayed_question_stays_refused_when_its_epoch_is_retired() -> None:
 
 
 def test_a_discarded_epoch_is_erased_and_gone() -> None:
-    ring = Ring(SETTINGS)
+    ring = Ring(SETTINGS, SecretMemory(SECRETS_MAX))
     epoch = ring.bear(monotonic=START, wall=WALL)
     ring.discard(epoch)
     assert (epoch.state, epoch._keys, list(ring)) == (State.ERASED, {}, [])
@@ -189,7 +191,7 @@ def test_a_platform_that_is_down_for_long_brings_no_key_id_back() -> None:
 
 
 def test_key_ids_come_round_after_the_last() -> None:
-    ring = Ring(settings(kems=(Kem.X25519,)))
+    ring = Ring(settings(kems=(Kem.X25519,)), SecretMemory(SECRETS_MAX))
     ids = []
     for _ in range(257):
         epoch = ring.bear(monotonic=START, wall=WALL)
@@ -217,7 +219,7 @@ def test_the_statement_allows_for_clients_whose_clocks_are_behind() -> None:
 
 
 def test_the_next_epoch_is_due_before_the_last_one_ends() -> None:
-    ring = Ring(SETTINGS)
+    ring = Ring(SETTINGS, SecretMemory(SECRETS_MAX))
     assert ring.successor_due() == 0.0
     ring.publish(ring.bear(monotonic=START, wall=WALL), b"evidence")
     assert ring.successor_due() == START + SETTINGS.life_s - SETTINGS.overlap_s
@@ -227,7 +229,13 @@ def test_a_ticket_holds_nothing_that_opens_a_request() -> None:
     ring, epoch = ring_of()
     client = ask(epoch.configs[0])
     answer, ticket = ring.answer(client.question)
-    assert {field.name for field in fields(Ticket)} == {"epoch", "exchange", "key", "signer"}
+    assert {field.name for field in fields(Ticket)} == {
+        "epoch",
+        "exchange",
+        "key",
+        "slot",
+        "signer",
+    }
     held = [getattr(ticket.key, name, None) for name in vars(ticket.key)]
     assert answer[:32] not in held
     assert answer[:32] not in (ticket.exchange, ticket.signer.private_bytes_raw())

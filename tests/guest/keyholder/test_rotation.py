@@ -8,6 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from guest.keyholder.epoch import Epoch
 from guest.keyholder.keylife import ANSWERING, State
 from guest.keyholder.ring import Ring
+from guest.keyholder.service import SECRETS_MAX
+from guest.secretmem import SecretMemory
 from guest.settings import Kem
 from tests.guest.keyholder.clients import ask, settings
 from wire.keyconfig import parse_key_config, target
@@ -22,7 +24,7 @@ class Rotation(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
-        self.ring = Ring(SETTINGS)
+        self.ring = Ring(SETTINGS, SecretMemory(SECRETS_MAX))
         self.published: dict[str, tuple[float, bytes]] = {}  # target: born at, config
         self.ever: list[Epoch] = []
 

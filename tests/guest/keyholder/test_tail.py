@@ -8,7 +8,9 @@ import pytest
 from guest.door import Cause, Ended, Ending, Phase
 from guest.keyholder.epoch import Ticket
 from guest.keyholder.ring import Ring
+from guest.keyholder.service import SECRETS_MAX
 from guest.keyholder.tail import FAILURES, TAIL_BYTES, seal_tail, seal_whole_failure
+from guest.secretmem import SecretMemory
 from tests.guest.keyholder.clients import SETTINGS, Client, ask, ask_whole, opened
 from wire import bhttp_pieces as pieces
 from wire.api import EVENT_STREAM, JSON, RECEIPT, RECEIPT_SIGNATURE, STATUS, parse_failure
@@ -46,7 +48,7 @@ ENDINGS = [
 
 def exchange(index: int = 0) -> tuple[Client, ChunkedResponseSealer, Ticket]:
     """A client, its worker's sealer, and the keyholder's ticket for the same answer."""
-    ring = Ring(SETTINGS)
+    ring = Ring(SETTINGS, SecretMemory(SECRETS_MAX))
     epoch = ring.bear(monotonic=0.0, wall=1_700_000_000)
     ring.publish(epoch, b"evidence")
     client = ask(epoch.configs[index])
@@ -151,7 +153,7 @@ def test_a_ticket_seals_one_tail_only() -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda e: e.write().decode())
 def test_the_failure_of_plain_ohttp_opens_as_one_answer(ending: Ending) -> None:
-    ring = Ring(SETTINGS)
+    ring = Ring(SETTINGS, SecretMemory(SECRETS_MAX))
     epoch = ring.bear(monotonic=0.0, wall=1_700_000_000)
     ring.publish(epoch, b"evidence")
     question, opener = ask_whole(epoch.configs[0])

@@ -14,7 +14,9 @@ from guest.channel import Channel, GoneError, Parcel, pack, pair
 from guest.door import Cause, Ended, Ending, Phase, Process, Question, Say
 from guest.keyholder.epoch import Epoch
 from guest.keyholder.ring import Ring
+from guest.keyholder.service import SECRETS_MAX
 from guest.keyholder.vigil import LOST, PARCELS_MAX, Vigil
+from guest.secretmem import SecretMemory
 from tests.guest.keyholder.clients import (
     SETTINGS,
     Client,
@@ -74,7 +76,7 @@ class Watched:
 @contextmanager
 def watched() -> Iterator[Watched]:
     """A worker of which nothing is known yet."""
-    ring = Ring(SETTINGS)
+    ring = Ring(SETTINGS, SecretMemory(SECRETS_MAX))
     epoch = ring.bear(monotonic=0.0, wall=1_700_000_000)
     ring.publish(epoch, b"evidence")
     near, far = pair()
