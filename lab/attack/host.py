@@ -24,7 +24,7 @@ from sealroom.attack.middle import Middle, serving
 from sealroom.attack.own_key import OwnKey
 from sealroom.attack.requests import control as answered
 from sealroom.attack.requests import none_answered
-from sealroom.attack.sealed import ANSWERED, ByHand
+from sealroom.attack.sealed import ByHand
 from sealroom.attack.target import Target, ask, deceived
 from sealroom.errors import AlteredError, SealroomError, StaleKey, Unreachable
 
@@ -85,18 +85,15 @@ async def replay_after_restart(site: LabSite) -> Verdict:
     house = await site.shared(SECOND)
     client = await ByHand.of(house.target)
     old = await answered(client)
-    before = client.guest.key_configs
-    os.kill(_keyholder(house), signal.SIGKILL)
+    before = _keyholder(house)
+    os.kill(before, signal.SIGKILL)
     end = asyncio.get_running_loop().time() + BACK_S
     while True:
         try:
-            again = await ByHand.of(house.target)
-            if (
-                again.guest.key_configs != before
-                and (await again.send(again.seal())).status == ANSWERED
-            ):
+            if _keyholder(house) != before:
+                await answered(await ByHand.of(house.target))
                 break
-        except SealroomError:
+        except (SealroomError, UnclearError, OSError):
             if asyncio.get_running_loop().time() > end:
                 raise
         await asyncio.sleep(POLL_S)

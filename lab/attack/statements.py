@@ -92,7 +92,7 @@ def _tdx(said: Statement) -> Statement:
     return replace(said, platform=Platform.TDX)
 
 
-_STATED: Final = (
+STATED: Final = (
     (
         "other-model",
         "dstack #615 (what is not measured); CWE-494",
@@ -188,5 +188,5 @@ ATTACKS: Final[tuple[Attack[LabSite], ...]] = (
         old_generation,
         needs=Needs.LAB,
     ),
-    *(_stating_row(*row) for row in _STATED),
+    *(_stating_row(*row) for row in STATED),
 )

@@ -15,7 +15,7 @@ from typing import Final
 
 from aiohttp import web
 
-from sealroom.attack.attack import Attack, UnclearError, Verdict, refused
+from sealroom.attack.attack import Attack, UnclearError, Verdict, refused, succeeded
 from sealroom.attack.middle import Middle, Parts, serving
 from sealroom.attack.target import Target, ask, deceived
 from sealroom.errors import AlteredError, Deadline, SealroomError, Truncated, Unreachable
@@ -26,6 +26,7 @@ from wire.ohttp import Mode
 AT_ONCE: Final = 2  # exchanges of one attack
 MANY_S: Final = 90.0  # for an attack that needs an exchange for each chunk
 HASTE: Final = Timeouts(connect_s=5, evidence_s=10, first_byte_s=5, idle_s=5, total_s=6)
+ENDLESS_BYTES: Final = 4 * RESPONSE_MAX_BYTES
 FINAL: Final = b"\x00"  # the framing byte before a final chunk
 
 
@@ -183,16 +184,14 @@ async def endless(target: Target) -> Verdict:
         response = web.StreamResponse(headers={"Content-Type": Mode.CHUNKED.response_media})
         await response.prepare(request)
         with contextlib.suppress(ConnectionError):  # the device has hung up
-            while sent <= 4 * RESPONSE_MAX_BYTES:
+            while sent <= ENDLESS_BYTES:
                 await response.write(bytes(65536))
                 sent += 65536
         return response
 
     async with serving(Middle(target.relay, on_post=answer)) as middle:
         verdict = await deceived(target, middle.url, (AlteredError, Deadline), timeouts=HASTE)
-    if sent > 2 * RESPONSE_MAX_BYTES:
-        raise UnclearError(f"wanted it to stop at {RESPONSE_MAX_BYTES} bytes, it read {sent}")
-    return verdict
+    return succeeded(f"the device read {sent} bytes") if sent > ENDLESS_BYTES else verdict
 
 
 _CHUNKED: Final = "draft-ietf-ohai-chunked-ohttp-08 §7"

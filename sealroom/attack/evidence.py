@@ -7,6 +7,7 @@ give up, for the reason that belongs to the attack, and seal nothing to anybody.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -26,6 +27,7 @@ from sealroom.errors import NotTrusted, SealroomError, StaleKey, Unreachable
 from sealroom.refusals import OHTTP_KEY_PROBLEM
 from sealroom.room import wall_clock
 
+ENDLESS_BYTES: Final = 64 * EVIDENCE_MAX_BYTES  # more than any buffer on the way holds
 BODY_AT: Final = 0x90  # in a report the measurement, in a quote a field of the TD's report
 
 
@@ -152,13 +154,26 @@ async def spellings(target: Target) -> Verdict:
 
 
 async def oversize(target: Target) -> Verdict:
-    """Evidence that does not end."""
-    middle = Middle(target.relay, evidence=lambda data: data + bytes(2 * EVIDENCE_MAX_BYTES))
-    return await sent_to(target, middle, OwnKey())
+    """Evidence that does not end; the device must stop reading by itself."""
+    taken = 0
+
+    async def endless(request: web.Request, _body: bytes) -> web.StreamResponse:
+        nonlocal taken
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):  # the device has hung up
+            while taken < ENDLESS_BYTES:
+                await response.write(bytes(EVIDENCE_MAX_BYTES))
+                taken += EVIDENCE_MAX_BYTES
+        return response
+
+    verdict = await sent_to(target, Middle(target.relay, on_evidence=endless), OwnKey())
+    return succeeded(f"the device read {taken} bytes") if taken >= ENDLESS_BYTES else verdict
 
 
 async def withheld(target: Target) -> Verdict:
-    """No evidence, in every way that could make a device go on without it."""
+    """No evidence, in every way that could make a device go on without it or with older one."""
+    await ask(target)
     for status in (204, 304, 404, 429, 500, 503):
 
         async def nothing(
@@ -331,7 +346,7 @@ ATTACKS: Final[tuple[Attack[Target], ...]] = (
     Attack(
         "evidence-without-end",
         "CWE-770",
-        "serve evidence that is three times as long as any",
+        "serve evidence that does not end",
         "every read is bounded: sealroom.transport",
         oversize,
     ),

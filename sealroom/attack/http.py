@@ -18,12 +18,14 @@ from sealroom.attack.middle import EVIDENCE
 from sealroom.attack.sealed import ByHand
 from sealroom.attack.target import HONEST, Target, ask
 from sealroom.errors import Busy, Deadline
+from sealroom.timeouts import Timeouts
 
 ANSWER_S: Final = 4.0  # until a connection that says nothing more is taken to be over
 READ_MAX_BYTES: Final = 1 << 20
 STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 HEAD_BYTES: Final = 1 << 20
 DRIPS: Final = 160  # more than a guest has places, fewer than a relay carries
+HASTE: Final = Timeouts(connect_s=5, evidence_s=5, first_byte_s=8, idle_s=10, total_s=20)
 DRIP_EVERY_S: Final = 0.5
 DRIP_FOR_S: Final = 3.0
 
@@ -178,7 +180,7 @@ async def drip(target: Target) -> Verdict:
     drips = [asyncio.create_task(one()) for _ in range(DRIPS)]
     try:
         await asyncio.sleep(DRIP_FOR_S)
-        await ask(target, asked=HONEST)
+        await ask(target, asked=HONEST, timeouts=HASTE)
         holding = sum(not task.done() for task in drips)
     except (Busy, Deadline) as error:
         return succeeded(f"{DRIPS} clients that send a byte at a time keep all others out: {error}")

@@ -146,6 +146,9 @@ def main(moves: Moves) -> None:
         else:
             doors[Process(name)] = socket.socket(fileno=fd)
     wiring.say(Say.READY)
+    for door in doors.values():
+        door.settimeout(None)
+        door.recv(PARCEL_MAX_BYTES)  # what a peer says unasked: now it listens
     for move, (peer, run) in moves.items():
         _tell(move, MADE)
         if run(doors[peer]):
