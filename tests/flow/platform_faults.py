@@ -49,17 +49,24 @@ class Keyholder:
 
     gate: Channel
     log: Path
+    pid: int
 
-    def published(self) -> Publication:
-        """The first evidence that it publishes."""
+    def told(self) -> Publication | None:
+        """The next thing it publishes; None when that is that there is no key."""
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             parcel = self.gate.hear(wait=False)
             if parcel is None:
                 time.sleep(0.05)
-            elif parcel.say is Say.PUBLISH and parcel.body:
-                return Publication.parse(parcel.body)
+            elif parcel.say is Say.PUBLISH:
+                return Publication.parse(parcel.body) if parcel.body else None
         raise AssertionError(f"nothing published: {self.events()}")
+
+    def published(self) -> Publication:
+        """The next evidence that it publishes."""
+        while (publication := self.told()) is None:
+            pass
+        return publication
 
     def has_published(self) -> bool:
         """Whether evidence has come by now."""
@@ -75,9 +82,12 @@ class Keyholder:
 
 @contextmanager
 def keyholder(
-    folder: Path, faults: Mapping[StrEnum, int | str], plan: GuestPlan = PLAN
+    folder: Path,
+    faults: Mapping[StrEnum, int | str],
+    plan: GuestPlan = PLAN,
+    program: str = "lab.keyholder",
 ) -> Iterator[Keyholder]:
-    """Run `lab.keyholder` as planned, on a platform with `faults`."""
+    """Run a keyholder's program as planned, on a platform with `faults`."""
     read = parse_config(write_config(plan, MODEL))
     identity = Identity(
         variant=read.variant,
@@ -87,13 +97,14 @@ def keyholder(
         lacking=(),
     )
     mock = json.dumps({**plan.mock(), "faults": faults})
-    log = folder / f"{'-'.join(faults)}-{'-'.join(map(str, faults.values()))}.log"
+    names = (program.rpartition(".")[2], *faults, *map(str, faults.values()))
+    log = folder / f"{'-'.join(names)}.log"
     init_end, door_end = pair()
     gate_end, link_end = pair()
     with log.open("wb") as journal, door_end:
         running = subprocess.Popen(
             [
-                *(sys.executable, "-I", "-m", "lab.keyholder"),
+                *(sys.executable, "-I", "-m", program),
                 *(str(door_end.fileno()), str(getpid()), mock),
             ],
             env=ENVIRONMENT,
@@ -107,7 +118,7 @@ def keyholder(
         init.say(Say.CONFIG, body=write_sections(read.keys, read.stapling, identity))
         with link_end:
             init.say(Say.LINK, body=Process.GATE.encode("ascii"), fds=(link_end.fileno(),))
-        yield Keyholder(gate, log)
+        yield Keyholder(gate, log, running.pid)
     finally:
         running.kill()
         running.wait()

@@ -25,6 +25,8 @@ NAMES = {
     "stub": Process.ZYGOTE,
     "overheard": Process.ZYGOTE,
     "echo": Process.ZYGOTE,
+    "crowded": Process.ZYGOTE,
+    "weather": Process.KEYHOLDER,
 }
 
 T = TypeVar("T")
