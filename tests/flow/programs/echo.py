@@ -2,8 +2,8 @@
 """The zygote, scannable, with an engine that repeats what it is told, without a model.
 
 What is changed is the engine alone. A request says what its answer is to be: ``echo MARK COUNT``
-is answered by its own MARK and the numbers up to COUNT, one every `PAUSE_S`, so that a word of
-another request would show. Forks, sandbox, seals, doors and receipts are the guest's own.
+is answered by its own MARK and COUNT short words, one every `PAUSE_S`, so that a word of another
+request would show. Forks, sandbox, seals, doors and receipts are the guest's own.
 """
 
 import functools
@@ -32,7 +32,7 @@ PAUSE_S = 0.005
 
 def answer_to(mark: str, count: int) -> str:
     """What a request with this mark and count is answered."""
-    return " ".join([mark, *map(str, range(count))])
+    return " ".join([mark, *(f"{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(count))])
 
 
 class EchoEngine(StubEngine):
