@@ -79,7 +79,7 @@ def test_a_root_may_be_without_asvk() -> None:
     assert root.asvk is None
 
 
-@pytest.mark.parametrize("value", [None, {}, [], ["Milan"], [{}], [{"line": "Milan"}] * 9])
+@pytest.mark.parametrize("value", [None, {}, [], [None], ["Milan"], [{}], [{"line": "Milan"}] * 9])
 def test_another_shape_is_refused(value: object) -> None:
     with pytest.raises(FormatError):
         read_roots(value)
