@@ -74,9 +74,16 @@ lab: dev model ## Start relay, ingress and guest here on the mock platform, unti
 bench: dev model ## Measure what the room costs beside inference; raw JSON in bench/results (BENCH_ARGS=)
 	@$(PY) -m bench $(BENCH_ARGS)
 
-.PHONY: bench-attest
+.PHONY: leaks bench-attest
+leaks: dev model ## Send ten thousand requests, then search everything for their words (as root; LEAKS_ARGS=)
+	@$(PY) -m bench.leaks $(LEAKS_ARGS)
+
 bench-attest: build/peers/.done ## Time attest beside other verifiers on real evidence (BENCH_ARGS=)
 	@build/peers/bin/python -m bench.attest $(BENCH_ARGS)
+
+.PHONY: bench-imports
+bench-imports: dev ## Time what an import of attest costs, in fresh interpreters (BENCH_ARGS=)
+	@$(PY) -m bench.imports $(BENCH_ARGS)
 
 # The others have an environment of their own; nothing else needs it.
 build/peers/.done: requirements/bench-peers.txt
