@@ -172,16 +172,6 @@ class Der:
         return self.error(element, f"wanted tag 0x{tag:02x}, got 0x{element[0]:02x}")
 
 
-def write(tag: int, *parts: bytes) -> bytes:
-    """One element of at most 65535 bytes, as DER spells it."""
-    size = sum(map(len, parts))
-    if size < 0x80:
-        return b"".join((bytes((tag, size)), *parts))
-    if size < 0x100:
-        return b"".join((bytes((tag, 0x81, size)), *parts))
-    return b"".join((bytes((tag, 0x82)), size.to_bytes(2, "big"), *parts))
-
-
 def parse_time(tag: int, text: bytes) -> datetime:
     """A UTCTime or GeneralizedTime in the one form of RFC 5280 §4.1.2.5.
 

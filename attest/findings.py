@@ -235,16 +235,13 @@ class Outcome(NamedTuple):
             yield Check(rule.number, rule.reason, rule.got(self.claims))
 
 
-def apply(rules: Iterable[Rule[P, C]], policy: P, claims: C) -> Outcome:
+def apply(rules: tuple[Rule[P, C], ...], policy: P, claims: C) -> Outcome:
     """Hold the claims against every rule of a table."""
-    held: list[Rule[P, C]] = []
-    findings: list[Finding] = []
-    for rule in rules:
-        if rule.holds(policy, claims):
-            held.append(rule)
-        else:
-            findings.append(Finding(rule.reason, rule.wanted(policy, claims), rule.got(claims)))
-    return Outcome(tuple(held), claims, tuple(findings))
+    failed = [rule for rule in rules if not rule.holds(policy, claims)]
+    if not failed:
+        return Outcome(rules, claims, ())
+    findings = (Finding(x.reason, x.wanted(policy, claims), x.got(claims)) for x in failed)
+    return Outcome(tuple(rule for rule in rules if rule not in failed), claims, tuple(findings))
 
 
 def conclude(stage: Stage, *outcomes: Outcome) -> tuple[Outcome, ...]:

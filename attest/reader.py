@@ -22,6 +22,8 @@ class Reader:
         base: offset of ``data`` in the whole input, for errors.
     """
 
+    __slots__ = ("at", "base", "data", "what")
+
     def __init__(self, what: str, data: bytes, base: int = 0) -> None:
         self.what = what
         self.data = data
@@ -43,11 +45,11 @@ class Reader:
         Raises:
             FormatError: fewer are left.
         """
-        end = self.at + size
-        if end > len(self.data):
-            raise self.error(f"{end - len(self.data)} bytes missing")
-        chunk = self.data[self.at : end]
-        self.at = end
+        at = self.at
+        chunk = self.data[at : at + size]
+        if len(chunk) != size:
+            raise self.error(f"{size - len(chunk)} bytes missing")
+        self.at = at + size
         return chunk
 
     def u16(self) -> int:

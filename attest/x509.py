@@ -7,13 +7,12 @@ Names, keys and signed parts are kept as the bytes that came.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from attest.der import OCTET_STRING, SEQUENCE, Der, Element, dotted, explicit
+from attest.der import INTEGER, OCTET_STRING, SEQUENCE, Der, Element, dotted, explicit
 from attest.errors import FormatError
 from attest.limits import CERTIFICATE_MAX_BYTES, CRL_MAX_BYTES
 
@@ -25,13 +24,9 @@ _X509_V3 = bytes.fromhex("a003020102")  # version 3, which is written as 2
 _CRL_V2 = bytes.fromhex("020101")
 _ID_CE = bytes.fromhex("0603551d")  # how the object identifiers of X.509's own extensions begin
 _CRITICAL = bytes.fromhex("0101ff")
-# A positive serial number in 20 or 21 bytes, minimal; a time; and the reason, which is one byte.
-_USUAL_ENTRY = (
-    rb"(?s)\x30(?:\x33\x02\x14(?=[\x01-\x7f]|\x00[\x80-\xff])(.{20})"
-    rb"|\x34\x02\x15(?=[\x01-\x7f]|\x00[\x80-\xff])(.{21}))"
-    rb"(\x17\x0d\d{12}Z\x30\x0c\x30\x0a\x06\x03\x55\x1d\x15\x04\x03\x0a\x01.)"
-)
-_USUAL_ENTRY_BYTES = 4 + 29  # without the serial number
+# Positive numbers of minimal length lie between these two, by their bytes: their first nine bits
+# are neither all zero nor begin with one.
+_LEAST_POSITIVE, _NEGATIVE = b"\x00\x80", b"\x80"
 _COMMON_NAME = bytes.fromhex("0603550403")
 _CRL_EXTENSIONS = frozenset({"2.5.29.35", "2.5.29.20"})  # authority key identifier, CRL number
 _PARTIAL_CRL = frozenset({"2.5.29.27", "2.5.29.28"})  # delta list, issuing distribution point
@@ -146,12 +141,9 @@ def parse_crl(der: bytes, what: str = "CRL") -> Crl:
 
 
 def is_usual_serial(serial: bytes) -> bool:
-    """Whether these are the bytes of a positive INTEGER, minimal and no longer than it may be.
-
-    Minimal is one whose first nine bits are not all alike: it lies between these, by its bytes.
-    """
+    """Whether these are the bytes of a positive INTEGER, minimal and no longer than it may be."""
     size = len(serial.removeprefix(b"\x00"))
-    return b"\x00\x80" <= serial < b"\x80" and size <= SERIAL_MAX_BITS // 8
+    return _LEAST_POSITIVE <= serial < _NEGATIVE and size <= SERIAL_MAX_BITS // 8
 
 
 def common_name(name: bytes) -> str:
@@ -222,18 +214,29 @@ def _revoked(reader: Der, lists: list[Element]) -> frozenset[int]:
 
 
 def _usual_entries(data: bytes, entries: Element) -> Entries | None:
-    """The entries of a CRL that has only such as `_USUAL_ENTRY` describes, as Intel's have.
+    """The entries of a CRL that are all of one time and for one reason, as those of Intel's are.
 
-    None when one is not so; then `_entries` reads them or says why not.
+    None when they are not; then `_entries` reads them or says why not.
     """
     _, _, begin, end = entries
-    found = re.findall(_USUAL_ENTRY, data[begin:end])
-    numbers = [shorter or longer for shorter, longer, _ in found]
-    if sum(map(len, numbers)) + _USUAL_ENTRY_BYTES * len(found) != end - begin:
-        return None  # what was found does not follow one another, from the first byte to the last
-    rests = {rest for _, _, rest in found}
-    places = ((rest, data.index(rest, begin)) for rest in rests)
-    return numbers, {rest: (SEQUENCE, at, at, at + len(rest)) for rest, at in places}
+    body = data[begin:end]
+    if len(body) < 4:
+        return None
+    after = 4 + body[3]
+    rest = body[after : 2 + body[1]]
+    if not rest or not body.endswith(rest):
+        return None
+    heads = body.split(rest)[:-1]
+    numbers = [head[4:] for head in heads]
+    sizes = {*map(len, numbers)}
+    if max(sizes) + 2 + len(rest) > 0x7F:
+        return None
+    starts = {size: bytes((SEQUENCE, size + 2 + len(rest), INTEGER, size)) for size in sizes}
+    if heads != [starts[len(number)] + number for number in numbers]:
+        return None
+    if min(numbers) < _LEAST_POSITIVE or max(numbers) >= _NEGATIVE:
+        return None
+    return numbers, {rest: (SEQUENCE, begin, begin + after, begin + after + len(rest))}
 
 
 def _entries(reader: Der, entries: Element) -> Entries:

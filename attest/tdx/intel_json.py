@@ -34,8 +34,10 @@ class Members:
         value: what `json` made of it.
     """
 
+    __slots__ = ("value", "what")
+
     def __init__(self, what: str, value: object) -> None:
-        if not isinstance(value, dict):
+        if type(value) is not dict:
             raise FormatError(what, None, f"wanted an object, got {type(value).__name__}")
         self.what = what
         self.value: dict[str, Any] = value
@@ -50,7 +52,9 @@ class Members:
         Raises:
             FormatError: missing, or of another type; as all of these.
         """
-        text: str = self._typed(name, str)
+        text = self.value.get(name)
+        if type(text) is not str:
+            raise self._unlike(name, "str", text)
         return text
 
     def data(self, name: str) -> bytes:
@@ -62,7 +66,9 @@ class Members:
 
     def whole(self, name: str, most: int) -> int:
         """An integer from 0 to ``most``."""
-        number: int = self._typed(name, int)
+        number = self.value.get(name)
+        if type(number) is not int:  # exactly: True is not an integer here
+            raise self._unlike(name, "int", number)
         if not 0 <= number <= most:
             raise self.error(name, f"wanted 0 to {most}")
         return number
@@ -94,7 +100,10 @@ class Members:
 
     def member(self, name: str) -> Members:
         """An object."""
-        return Members(f"{self.what}.{name}", self._typed(name, dict))
+        value = self.value.get(name)
+        if type(value) is not dict:
+            raise self._unlike(name, "dict", value)
+        return Members(f"{self.what}.{name}", value)
 
     def wholes(self, name: str, member: str, most: int) -> list[int]:
         """The integer from 0 to ``most`` that each object of a list has under one name."""
@@ -116,16 +125,15 @@ class Members:
 
     def items(self, name: str) -> list[Any]:
         """The items of a list; none when the list is missing."""
-        items = self._typed(name, list) if name in self.value else []
+        items = self.value.get(name, [])
+        if type(items) is not list:
+            raise self._unlike(name, "list", items)
         if len(items) > ITEMS_MAX:
             raise self.error(name, f"wanted at most {ITEMS_MAX} items, got {len(items)}")
         return items
 
-    def _typed(self, name: str, kind: type) -> Any:
-        value = self.value.get(name)
-        if type(value) is not kind:  # exactly: True is not an integer here
-            raise self.error(name, f"wanted {kind.__name__}, got {type(value).__name__}")
-        return value
+    def _unlike(self, name: str, wanted: str, got: object) -> FormatError:
+        return self.error(name, f"wanted {wanted}, got {type(got).__name__}")
 
 
 def read_json(data: bytes, what: str, most: int) -> Members:
@@ -140,7 +148,7 @@ def read_json(data: bytes, what: str, most: int) -> Members:
         value = _DECODER.decode(data.decode("utf-8"))
     except ValueError as error:
         raise FormatError(what, None, f"not the JSON wanted: {error}") from error
-    except RecursionError as error:  # Python's own limit, far above this one
+    except RecursionError as error:  # Python's own limit, which is far above this one
         raise FormatError(what, None, f"deeper than {DEPTH_MAX} levels") from error
     members = Members(what, value)
     if not _NESTED.isdisjoint(map(type, value.values())) and _shape(data):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 from attest.errors import FormatError, UnsupportedError
 from attest.layout import U16, U32, Raw, Span, decode
@@ -139,10 +139,10 @@ class QeReport:
 
 BODY_TYPES: dict[int, type[TdReport10]] = {2: TdReport10, 3: TdReport15, 4: TdReport15Ex}
 VERSIONS = frozenset({4, 5})
+_KNOWN_VERSIONS = sorted(VERSIONS)
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """A quote as parsed.
 
     Attributes:
@@ -220,7 +220,7 @@ def parse_quote(data: bytes) -> Quote:
 
 def _header(reader: Reader) -> Header:
     data = reader.take(Header.SIZE)
-    _wanted(Kind.VERSION, 0x00, int.from_bytes(data[:2], "little"), *sorted(VERSIONS))
+    _wanted(Kind.VERSION, 0x00, int.from_bytes(data[:2], "little"), *_KNOWN_VERSIONS)
     header = decode(Header, data)
     _wanted(Kind.TEE, 0x04, header.tee_type, TEE_TDX)
     _wanted(Kind.KEY, 0x02, header.key_type, ECDSA_P256)

@@ -27,6 +27,7 @@ from attest.errors import FormatError
 from attest.limits import CERTIFICATE_MAX_BYTES
 from attest.scalars import Base64
 from attest.tdx.intel_certificate import ROOT
+from attest.tdx.usual import usual_certificate
 from attest.x509 import Certificate, Crl, parse_certificate
 
 # SEQUENCE of ecdsa-with-SHA256 (RFC 5758 §3.2), which has no parameters.
@@ -105,12 +106,12 @@ def _signed(spki: bytes, signature: bytes, data: bytes) -> bool:
 
 def _der(signature: bytes) -> bytes:
     """The SEQUENCE of two INTEGERs (RFC 3279 §2.2.3) for r and s; it is never 128 bytes long."""
-    body = b""
-    for half in (signature[:32], signature[32:]):
-        digits = half.lstrip(b"\x00")
-        sign = b"" if digits and digits[0] < 0x80 else b"\x00"
-        body += b"\x02" + bytes([len(sign + digits)]) + sign + digits
-    return b"\x30" + bytes([len(body)]) + body
+    r, s = signature[:32].lstrip(b"\x00"), signature[32:].lstrip(b"\x00")
+    if not b"\x00" < r[:1] < b"\x80":  # zero is one byte, and no number begins with the sign's bit
+        r = b"\x00" + r
+    if not b"\x00" < s[:1] < b"\x80":
+        s = b"\x00" + s
+    return b"\x30%c\x02%c%b\x02%c%b" % (4 + len(r) + len(s), len(r), r, len(s), s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def parse_holder(der: bytes, role: Role, what: str) -> Holder:
     Raises:
         FormatError: not such a certificate, or its key is not on P-256.
     """
-    certificate = parse_certificate(der, what)
+    certificate = usual_certificate(der) or parse_certificate(der, what)
     critical = {oid: e.value for oid, e in certificate.extensions.items() if e.critical}
     if critical != _CRITICAL[role]:
         raise FormatError(what, None, "its critical extensions are not those of its role")

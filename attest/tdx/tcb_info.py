@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from attest.errors import UnsupportedError
 from attest.tdx.certificate import SVN_COMPONENTS
@@ -27,6 +27,9 @@ DOCUMENT_MAX_BYTES = 65536
 
 _MODULE_ID = re.compile(r"TDX_([0-9A-F]{2})", re.ASCII | re.IGNORECASE)
 
+_STATUSES = {status.value: status for status in TcbStatus}
+_ADVISORY_CHARACTERS = frozenset(range(1, ADVISORY_MAX_CHARACTERS + 1))
+
 K = TypeVar("K")
 L = TypeVar("L")
 
@@ -34,8 +37,7 @@ TCB_INFO_ID, TCB_INFO_VERSION = "TDX", 3
 QE_IDENTITY_ID, QE_IDENTITY_VERSION = "TD_QE", 2
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
+class Rating(NamedTuple):
     """What Intel says of one level: status, date, and the advisories that apply to it."""
 
     status: TcbStatus
@@ -43,8 +45,7 @@ class Rating:
     advisories: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlatformLevel:
+class PlatformLevel(NamedTuple):
     """Lowest security versions of a platform, component by component, and their rating."""
 
     sgx: bytes
@@ -53,16 +54,14 @@ class PlatformLevel:
     rating: Rating
 
 
-@dataclass(frozen=True, slots=True)
-class PartLevel:
+class PartLevel(NamedTuple):
     """Lowest security version of the TDX module or of the quoting enclave, and its rating."""
 
     isvsvn: int
     rating: Rating
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A TDX module: who signed it, with which attributes, and its levels."""
 
     mrsigner: bytes
@@ -71,8 +70,7 @@ class Module:
     levels: tuple[PartLevel, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """When a document was issued and ends, and the number of the evaluation that it is from."""
 
     issued: datetime
@@ -239,11 +237,11 @@ def _svns(tcb: Members, name: str) -> bytes:
 
 
 def _rating(level: Members, statuses: frozenset[TcbStatus]) -> Rating:
-    status = level.text("tcbStatus")
-    if status not in statuses:
-        raise level.error("tcbStatus", f"unknown status {status[:64]!r}")
+    status = _STATUSES.get(level.text("tcbStatus"))
+    if status is None or status not in statuses:
+        raise level.error("tcbStatus", f"unknown status {level.text('tcbStatus')[:64]!r}")
     advisories = level.items("advisoryIDs")
-    for advisory in advisories:
-        if not isinstance(advisory, str) or not 1 <= len(advisory) <= ADVISORY_MAX_CHARACTERS:
-            raise level.error("advisoryIDs", "wanted names of advisories")
-    return Rating(TcbStatus(status), level.moment("tcbDate"), tuple(advisories))
+    texts = {str}.issuperset(map(type, advisories))
+    if not texts or not _ADVISORY_CHARACTERS.issuperset(map(len, advisories)):
+        raise level.error("advisoryIDs", "wanted names of advisories")
+    return Rating(status, level.moment("tcbDate"), tuple(advisories))

@@ -118,6 +118,8 @@ def test_the_parts_are_read() -> None:
         certificate(
             extensions=element(0xA3, sequence(*(extension(f"1.2.{n}", b"") for n in range(33))))
         ),
+        certificate(extensions=element(0xA3, sequence(sequence(b"\x06\x01\x2a")))),
+        certificate(extensions=element(0xA3, sequence(sequence(*4 * (integer(1),))))),
         certificate(validity=sequence(utc_time(VCEK_LIFE[0]))),
         certificate() + b"\x00",
         certificate(spki=sequence(bytes(CERTIFICATE_MAX_BYTES))),
@@ -144,6 +146,7 @@ def test_another_form_is_no_certificate(der: bytes) -> None:
         revocations(serial=integer(0)),
         revocations() + b"\x00",
         revocations(revoked=sequence(bytes(CRL_MAX_BYTES))),
+        revocations(revoked=element(0x31, sequence(integer(3), utc_time(VCEK_LIFE[0])))),
     ],
 )
 def test_another_form_is_no_crl(der: bytes) -> None:
@@ -187,6 +190,19 @@ def test_entries_may_share_a_day_and_a_reason() -> None:
     assert parse_crl(revocations(revoked=sequence(*entries))).revoked == {4, 5, 6, 7, 256**126}
 
 
+@pytest.mark.parametrize("size", [1, 2, 20, 21, 60])
+def test_entries_of_one_day_and_reason_are_read_at_any_length(size: int) -> None:
+    numbers = [256 ** (size - 1) * n + 3 for n in (1, 2, 0x7F)]
+    for rest in ((DAY,), (DAY, REASON), (DAY, sequence(extension("2.5.29.21", bytes(60))))):
+        entries = [sequence(integer(n), *rest) for n in numbers]
+        assert parse_crl(revocations(revoked=sequence(*entries))).revoked == set(numbers)
+
+
+def test_a_serial_number_of_zero_is_read() -> None:
+    entries = [sequence(integer(n), DAY) for n in (4, 0)]
+    assert parse_crl(revocations(revoked=sequence(*entries))).revoked == {0, 4}
+
+
 def test_a_reason_with_an_entry_does_not_hide_it() -> None:
     entry = sequence(integer(4), utc_time(VCEK_LIFE[0]), sequence(extension("2.5.29.21", b"")))
     assert parse_crl(revocations(revoked=sequence(entry))).revoked == {4}
@@ -214,6 +230,7 @@ def test_an_extension_is_critical_in_one_spelling(written: str) -> None:
 
 def test_a_crl_may_revoke_nothing() -> None:
     assert parse_crl(revocations(revoked=b"")).revoked == frozenset()
+    assert parse_crl(revocations(revoked=sequence())).revoked == frozenset()
 
 
 def test_a_name_is_told_by_its_common_name() -> None:
