@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How gate, keyholder and zygote come to life: a socket to init, the sandbox, then settings.
+"""How gate, keyholder and zygote come to life: a socket to init, settings, then the sandbox.
 
 A child is started with two arguments, both numbers: the descriptor of its door to init, and the
 process id of init. Everything else comes through that door.
@@ -7,23 +7,33 @@ process id of init. Everything else comes through that door.
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Final
 
 from guest import faults, sandbox
 from guest.channel import Channel, Parcel
 from guest.door import Process, Say
 
+CODECS: Final = ("ascii", "utf-8", "latin-1", "utf-16-be", "idna")
 NETWORK: Final = "network"  # the body of the LINK that carries the gate's listening socket
 
 
 def start(
-    process: Process, *, policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY
+    process: Process,
+    *,
+    policy: sandbox.Policy = sandbox.POLICY,
+    folder: Callable[[bytes], str | None] = lambda _: None,
 ) -> tuple[Channel, Parcel]:
-    """Enter the sandbox and return the door to init with the configuration heard there.
+    """Hear the configuration, enter the sandbox, and return both; only init was heard before.
+
+    Args:
+        process: who we are.
+        policy: the steps to take.
+        folder: from the configuration's body, a folder whose files may still be read.
 
     Raises:
         SandboxError: a step of the sandbox was refused.
@@ -31,13 +41,15 @@ def start(
     """
     faults.install(process)
     fd, parent = (int(argument) for argument in sys.argv[1:3])
+    for name in CODECS:  # Python loads each when it is first used, and soon it can load nothing
+        codecs.lookup(name)
     os.umask(0o077)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for init, which ends us in order
     wiring = Channel.adopt(fd, us=process, them=Process.INIT)
-    sandbox.enter(process, parent, policy=policy)
     first = wiring.hear()
     if first is None or first.say is not Say.CONFIG:
         raise SystemExit(1)
+    sandbox.enter(process, parent, policy=policy, folder=folder(first.body))
     return wiring, first
 
 

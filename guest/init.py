@@ -12,6 +12,7 @@ In the confidential VM this is PID 1; on an ordinary host `lab` runs it as an or
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -23,7 +24,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from guest import config, journal
+from guest import cgroups, config, journal
 from guest.channel import Channel, GoneError, pair
 from guest.child import NETWORK
 from guest.door import DoorError, Process, Say
@@ -117,6 +118,7 @@ class Init:
         self._children = {process: Child(process) for process in programs}
         self._selector = selectors.DefaultSelector()
         self._stopping = False
+        self._groups: cgroups.Groups | None = None
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT, then end every child."""
@@ -125,6 +127,7 @@ class Init:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         self._selector.register(wake, selectors.EVENT_READ, lambda: os.read(wake, 64))
+        self._groups = cgroups.make()
         journal.record(journal.Event.STARTED)
         try:
             while not self._stopping:
@@ -134,6 +137,8 @@ class Init:
         finally:
             signal.set_wakeup_fd(previous)
             self._end_all()
+            if self._groups is not None:
+                self._groups.close()
             os.close(wake)
             os.close(waker)
             journal.record(journal.Event.STOPPED)
@@ -170,6 +175,9 @@ class Init:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),
             )
+        if self._groups is not None:
+            with contextlib.suppress(ProcessLookupError):  # its pidfd will tell
+                self._groups.place(child.process, child.running.pid)
         child.started = time.monotonic()
         child.restarts += 1
         child.ready = False

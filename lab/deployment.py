@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -55,6 +57,8 @@ class Deployment:
         that is the guest, the ingress or the relay.
         """
         self.folder = folder.absolute()
+        self._open = Path(tempfile.mkdtemp(prefix="sealroom-"))
+        self._open.chmod(0o755)  # the keyholder is another user, and the bundle is for anybody
         self.plan = replace(plan or GuestPlan(), endorsements=self.bundle)
         self.relay_url = ""
         self.ingress_url = ""
@@ -71,7 +75,7 @@ class Deployment:
     @property
     def bundle(self) -> Path:
         """The endorsement bundle, which the guest reads anew for every epoch."""
-        return self.folder / "endorsements.json"
+        return self._open / "endorsements.json"
 
     @property
     def trust(self) -> Path:
@@ -114,6 +118,7 @@ class Deployment:
             name, part = self._parts.popitem()
             self._end(part)
             self._keepers.pop(name).join(STOP_MAX_S)
+        shutil.rmtree(self._open, ignore_errors=True)
 
     @staticmethod
     def _end(part: subprocess.Popen[bytes]) -> None:

@@ -68,6 +68,11 @@ def _system(number: int, *arguments: int | bytes) -> int:
     return -ctypes.get_errno() if result == -1 else result
 
 
+def _parent() -> int:
+    """The parent, or init when that may not be asked for."""
+    return max(1, os.getppid())
+
+
 def _call(
     name: str, number: int, *arguments: int | bytes, outside: int = 0, by_root: bool = False
 ) -> Attempt:
@@ -100,7 +105,7 @@ _vfork = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buff
 
 def _parent_memory(number: int) -> Callable[[], int]:
     """process_vm_readv or _writev of no byte of the parent."""
-    return lambda: max(0, -_system(number, os.getppid(), 0, 0, 0, 0, 0))
+    return lambda: max(0, -_system(number, _parent(), 0, 0, 0, 0, 0))
 
 
 def _file(path: bytes, flags: int, mode: int = 0) -> Callable[[], int]:
@@ -117,9 +122,17 @@ def _file(path: bytes, flags: int, mode: int = 0) -> Callable[[], int]:
     return run
 
 
+def _folder(path: bytes) -> int:
+    """Make a folder; one that is made is removed."""
+    result = _system(83, path, 0o700)
+    if result == 0:
+        _system(84, path)
+    return max(0, -result)
+
+
 def _parents_file(name: str, flags: int) -> Callable[[], int]:
     def run() -> int:
-        return _file(f"/proc/{os.getppid()}/{name}".encode(), flags)()
+        return _file(f"/proc/{_parent()}/{name}".encode(), flags)()
 
     return run
 
@@ -136,7 +149,8 @@ def _made(name: str, number: int, *arguments: int | bytes, by_root: bool = False
     return Attempt(name, run, by_root=by_root)
 
 
-_NEW_FILE: Final = b"/tmp/sealroom-escaped"
+_NEW_FILE: Final = b"/tmp/sealroom-escaped-file"
+_NEW_FOLDER: Final = b"/tmp/sealroom-escaped-folder"
 _KEY: Final = b"user"
 _LIMIT: Final = struct.pack("=QQ", 1 << 20, 1 << 20)
 
@@ -169,8 +183,8 @@ FILES: Final = (
     _call("open_by_handle_at", 304, AT_FDCWD, BAD, 0, outside=errno.EFAULT, by_root=True),
     _call("stat", 4, b"/etc/passwd", bytes(256)),
     _call("readlink", 89, b"/proc/self/exe", bytes(64), 64),
-    _call("mkdir", 83, b"/nonexistent/x", 0o700, outside=errno.ENOENT),
-    _call("rmdir", 84, b"/nonexistent", outside=errno.ENOENT),
+    Attempt("mkdir", lambda: _folder(_NEW_FOLDER)),
+    _call("rmdir", 84, b"/usr", outside=errno.ENOTEMPTY, by_root=True),
     _call("unlink", 87, b"/nonexistent", outside=errno.ENOENT),
     _call("rename", 82, b"/nonexistent", b"/nonexistent2", outside=errno.ENOENT),
     _call("link", 86, b"/nonexistent", b"/nonexistent2", outside=errno.ENOENT),
@@ -197,31 +211,31 @@ PROCESSES: Final = (
     _call("ptrace: TRACEME", 101, 0, 0, 0, 0),
     Attempt(
         "ptrace: seize the parent",
-        lambda: max(0, -_system(101, 0x4206, os.getppid(), 0, 0)),
+        lambda: max(0, -_system(101, 0x4206, _parent(), 0, 0)),
         by_root=True,
     ),
     Attempt("process_vm_readv", _parent_memory(310)),
     Attempt("process_vm_writev", _parent_memory(311)),
-    Attempt("kill: the parent", lambda: max(0, -_system(62, os.getppid(), 0))),
+    Attempt("kill: the parent", lambda: max(0, -_system(62, _parent(), 0))),
     _call("kill: everybody", 62, -1 & 0xFFFFFFFF, 0),
-    Attempt("tkill: the parent", lambda: max(0, -_system(200, os.getppid(), 0))),
-    Attempt("tgkill: the parent", lambda: max(0, -_system(234, os.getppid(), os.getppid(), 0))),
+    Attempt("tkill: the parent", lambda: max(0, -_system(200, _parent(), 0))),
+    Attempt("tgkill: the parent", lambda: max(0, -_system(234, _parent(), _parent(), 0))),
     Attempt("pidfd_open: the parent", lambda: max(0, -_pidfd_of_parent())),
     _call("pidfd_getfd", 438, 0, 0, 0, outside=errno.EBADF),
     _call("pidfd_send_signal", 424, 0, 9, 0, 0, outside=errno.EBADF),
     _call("setsid", 112),
     _call("setpgid", 109, 0, 0),
-    _call("setpriority", 141, 0, 0, 5),
+    _call("setpriority", 141, 0, 0, 19),
     Attempt(
         "prlimit: of the parent",
-        lambda: max(0, -_system(302, os.getppid(), 7, 0, bytes(16))),
+        lambda: max(0, -_system(302, _parent(), 7, 0, bytes(16))),
     ),
     Attempt("kcmp", lambda: max(0, -_system(312, os.getpid(), os.getpid(), 0, 0, 0))),
 )
 
 
 def _pidfd_of_parent() -> int:
-    fd = _system(434, os.getppid(), 0)
+    fd = _system(434, _parent(), 0)
     if fd > 2:
         os.close(fd)
     return fd

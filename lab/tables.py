@@ -18,9 +18,11 @@ from attest.snp.floors import FLOORS
 from attest.snp.gaps import CLOSED
 from attest.snp.gaps import RULES as SNP_GAP_RULES
 from attest.tdx.gaps import RULES as TDX_GAP_RULES
-from guest.door import DOORS
+from guest.calls import CALLS
+from guest.cgroups import SHARES
+from guest.door import DOORS, Process
 from guest.keyholder.keylife import TRANSITIONS
-from guest.sandbox import NOT_YET, POLICY, WHERE_POSSIBLE
+from guest.sandbox import INHERITED, LATER, OWN_CGROUP, POLICY, WHERE_POSSIBLE, Step
 from guestapi import REFUSALS
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -38,14 +40,46 @@ def doors() -> str:
 
 
 def sandbox() -> str:
-    """What each process gives up."""
-    steps = {step.name: step for policy in POLICY.values() for step in policy}
+    """What each process gives up, and what of it is left."""
+    steps = list(dict.fromkeys(step for policy in POLICY.values() for step in policy))
     rows = [f"| step | {' | '.join(POLICY)} |", "|---" * (len(POLICY) + 1) + "|"]
-    for name, step in steps.items():
-        marks = " | ".join("yes" if step in policy else "" for policy in POLICY.values())
-        where = " (where the kernel has it)" if name in WHERE_POSSIBLE else ""
-        rows.append(f"| {name}: {step.describe}{where} | {marks} |")
-    return "\n".join([*rows, "", f"Not yet: {', '.join(NOT_YET)}."])
+    for step in steps:
+        cells = " | ".join(_cell(step, process) for process in POLICY)
+        where = " (where possible)" if step in WHERE_POSSIBLE else ""
+        rows.append(f"| {step.name}: {step.describe}{where} | {cells} |")
+    shares = {process: _share(process) for process in POLICY}
+    rows.append(
+        f"| {OWN_CGROUP}: memory of the host, processes; by init (where possible) "
+        f"| {' | '.join(shares.values())} |"
+    )
+    return "\n".join(rows)
+
+
+def _cell(step: Step, process: Process) -> str:
+    if step in POLICY[process]:
+        later = ", once the model is loaded" if step in LATER.get(process, ()) else ""
+        return step.left(process) + later
+    return "by birth" if process is Process.WORKER and step in INHERITED else ""
+
+
+def _share(process: Process) -> str:
+    if process is Process.WORKER:
+        return "the zygote's"
+    share = SHARES[process]
+    return f"{share.memory_percent} %, {share.processes}"
+
+
+def calls() -> str:
+    """Which system calls each process may make."""
+    names = sorted({name for table in CALLS.values() for name in table})
+    rows = [f"| call | {' | '.join(CALLS)} |", "|---" * (len(CALLS) + 1) + "|"]
+    for name in names:
+        cells = (
+            "" if name not in table else "some" if table[name] else "yes"
+            for table in CALLS.values()
+        )
+        rows.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(rows)
 
 
 def keylife() -> str:
@@ -104,6 +138,7 @@ TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "processes.md": {
         "doors": doors,
         "sandbox": sandbox,
+        "calls": calls,
         "keylife": keylife,
         "refusals": refusals,
     },

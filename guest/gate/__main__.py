@@ -7,7 +7,6 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Mapping
 
 from guest import sandbox
 from guest.channel import Channel, GoneError
@@ -20,7 +19,7 @@ from guest.gate.service import Service
 from guest.settings import GateSettings, Identity, read_section
 
 
-def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) -> None:
+def main(policy: sandbox.Policy = sandbox.POLICY) -> None:
     """Run the gate until init closes the door or says SIGTERM."""
     logging.getLogger("asyncio").addHandler(logging.NullHandler())  # it would quote exceptions
     wiring, first = start(Process.GATE, policy=policy)

@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 - asyncio loads it at first use, and then cannot
 import signal
-from collections.abc import Mapping
+from pathlib import Path
 
 from guest import sandbox
 from guest.child import start
@@ -16,12 +17,10 @@ from guest.secretmem import SecretMemory
 from guest.settings import Identity, KeySettings, StaplingSettings, read_section
 
 
-def main(
-    configfs: Configfs, policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY
-) -> None:
+def main(configfs: Configfs, policy: sandbox.Policy = sandbox.POLICY) -> None:
     """Hold keys until init is gone or says SIGTERM; ``configfs`` is the seam to hardware."""
     memory = SecretMemory(SECRETS_MAX)  # before the sandbox, which may not let it be locked
-    wiring, first = start(Process.KEYHOLDER, policy=policy)
+    wiring, first = start(Process.KEYHOLDER, policy=policy, folder=_endorsements)
     keys = read_section(first.body, KeySettings)
     stapling = read_section(first.body, StaplingSettings)
     identity = read_section(first.body, Identity)
@@ -32,6 +31,12 @@ def main(
         await keyholder.run()
 
     asyncio.run(serve())
+
+
+def _endorsements(body: bytes) -> str | None:
+    """The folder of the operator's bundle, not the file: a new bundle takes the old one's place."""
+    path = read_section(body, StaplingSettings).endorsements
+    return None if path is None else str(Path(path).parent)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import functools
 import gc
 import secrets
 import sys
-from collections.abc import Mapping
 
 from guest import journal, sandbox
 from guest.child import start
@@ -15,17 +14,21 @@ from guest.door import Process
 from guest.secretmem import SecretMemory, scrub
 from guest.settings import AnswerSettings, GateSettings, ModelSettings, read_section
 from guest.worker import request, tasks
+from guest.worker.binding import load_llama
 from guest.worker.engine import Engine
 from guest.worker.modelfile import ModelDigestError, seal_model
 from guest.worker.rehearsal import rehearse
 from guest.worker.zygote import Zygote
 
 
-def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) -> None:
+def main(policy: sandbox.Policy = sandbox.POLICY) -> None:
     """Load the model, evaluate the public prefixes, then fork workers until init is gone."""
     # Before the sandbox, which may not let it be locked. Every worker has it by its fork.
     secret = SecretMemory(1, survives_fork=True).take().view
     secret[:] = secrets.token_bytes(len(secret))
+    rehearse()  # what Python loads at first use is loaded before paths are out of reach
+    prefixes = tasks.prefixes()
+    load_llama()
     wiring, first = start(Process.ZYGOTE, policy=policy)
     model = read_section(first.body, ModelSettings)
     try:
@@ -33,9 +36,8 @@ def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) ->
     except ModelDigestError:
         journal.record(journal.Event.MODEL_REFUSED)
         sys.exit(1)
-    rehearse()
     engine = Engine.load(sealed, context_tokens=model.context_tokens, threads=model.threads)
-    for name, prefix in tasks.prefixes().items():
+    for name, prefix in prefixes.items():
         engine.learn(name, prefix)
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
@@ -45,9 +47,11 @@ def main(policy: Mapping[Process, tuple[sandbox.Step, ...]] = sandbox.POLICY) ->
         deadline_s=deadline_s,
         policy=policy,
     )
+    zygote = Zygote(wiring, functools.partial(request.serve, room), deadline_s)
+    sandbox.finish(Process.ZYGOTE, policy=policy)
     scrub()
     gc.freeze()  # what is here now stays shared with every worker
-    Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
+    zygote.serve()
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ class Zygote:
             os.dup2(self._nowhere, 1)
             os.dup2(self._nowhere, 2)
             _close_all_but(socket_fd, door_fd)
-            sandbox.DIE_WITH_PARENT.apply()  # before the question, or the zygote may die between
+            sandbox.die_with_parent()  # before the question, or the zygote may die between
             if os.getppid() == parent:
                 self._work(opening, socket_fd, door_fd)
                 code = os.EX_OK

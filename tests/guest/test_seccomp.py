@@ -18,8 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from guest import sandbox, seccomp
+from guest import calls, sandbox, seccomp
 from guest.door import Process
+from guest.kernel import prctl
+from guest.sandbox import Place
 from tests.guest.rig import in_child
 
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
@@ -100,7 +102,7 @@ def test_a_worker_is_denied(what: str) -> None:
 
 
 def test_clone3_looks_as_if_the_kernel_did_not_have_it() -> None:
-    assert inside(lambda: error_of(call(seccomp.CLONE3, 0, 0))) == "ENOSYS"
+    assert inside(lambda: error_of(call(calls.CLONE3, 0, 0))) == "ENOSYS"
 
 
 def test_a_worker_can_compute_sleep_and_have_threads() -> None:
@@ -159,14 +161,75 @@ def test_the_filter_is_the_last_step_of_a_worker_and_comes_after_no_new_privileg
 def test_the_numbers_are_the_kernels() -> None:
     """Compared with the header that every C compiler on Debian brings (linux-libc-dev)."""
     defined = dict(re.findall(r"#define __NR_(\w+) (\d+)", HEADER.read_text("ascii")))
-    ours = {**seccomp.ALLOWED, "clone": 56, "clone3": 435, "tgkill": 234}
+    ours = {**calls.NUMBERS, "clone3": calls.CLONE3}
     assert ours == {name: int(defined[name]) for name in ours}
 
 
-def test_every_jump_of_the_program_lands_inside_it() -> None:
-    code = seccomp.program(os.getpid())
+def test_every_number_is_of_a_call_in_a_table() -> None:
+    assert set(calls.NUMBERS) == {name for table in calls.CALLS.values() for name in table}
+
+
+def test_the_zygotes_table_contains_its_workers() -> None:
+    """Its filter stays over them. What a worker may do in fewer ways is its own filter's."""
+    zygote, worker = calls.CALLS[Process.ZYGOTE], calls.CALLS[Process.WORKER]
+    for name, ways in worker.items():
+        assert not zygote[name] or set(ways) <= set(zygote[name])
+
+
+NOWHERE = {
+    *("execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd"),
+    *("socket", "connect", "bind", "open", "openat2", "mount", "unshare", "setns", "kill", "bpf"),
+    *("io_uring_setup", "userfaultfd", "perf_event_open", "keyctl", "kexec_load", "fork", "vfork"),
+}
+
+
+def test_no_process_has_a_call_that_reaches_out_of_it() -> None:
+    for table in calls.CALLS.values():
+        assert not NOWHERE & set(table)
+
+
+def test_only_the_keyholder_opens_paths_and_only_the_zygote_makes_processes() -> None:
+    opening = {process for process, table in calls.CALLS.items() if "openat" in table}
+    forking = {
+        process
+        for process, table in calls.CALLS.items()
+        if any(way[0].mask == 0xFFFFFFFF for way in table.get("clone", ()))
+    }
+    assert (opening, forking) == ({Process.KEYHOLDER}, {Process.ZYGOTE})
+
+
+@pytest.mark.parametrize("process", calls.CALLS)
+def test_every_jump_of_the_program_lands_inside_it(process: Process) -> None:
+    code = seccomp.program(calls.CALLS[process], os.getpid())
     instructions = list(struct.iter_unpack("=HBBI", code))
     for at, (kind, true, false, _) in enumerate(instructions):
         if kind & 0x07 == 0x05:
             assert at + 1 + max(true, false) < len(instructions)
-    assert instructions[-1][0] == instructions[-2][0] == 0x06
+    assert instructions[-1][0] == 0x06
+
+
+def test_a_call_with_ways_is_allowed_in_each_of_them_and_in_no_other() -> None:
+    table: calls.Calls = {
+        "getpid": (),
+        "exit_group": (),
+        "write": (),
+        "dup2": (
+            (calls.Argument(0, 1), calls.Argument(1, 60)),
+            (calls.Argument(0, 2), calls.Argument(1, 0x40, mask=0xF0)),
+        ),
+    }
+
+    def look() -> object:
+        sandbox.NO_NEW_PRIVILEGES.apply(Place(Process.GATE))
+        filters = seccomp.program(table, os.getpid())
+        dup2 = {pair: call(33, *pair) for pair in ((1, 60), (2, 0x41), (2, 60), (1, 0x41), (0, 60))}
+        enter_filter(filters)
+        return [error_of(attempt) for attempt in dup2.values()]
+
+    assert in_child(look) == [None, None, "EPERM", "EPERM", "EPERM"]
+
+
+def enter_filter(filters: bytes) -> None:
+    buffer = ctypes.create_string_buffer(filters, len(filters))
+    header = struct.pack("@HxxxxxxP", len(filters) // 8, ctypes.addressof(buffer))
+    prctl(seccomp.PR_SET_SECCOMP, seccomp.SECCOMP_MODE_FILTER, header)

@@ -115,9 +115,9 @@ def _second_secret(keyholder: Channel) -> bool:
 
 def main() -> None:
     """As `guest.worker.__main__.main`, without a model."""
+    rehearse()
     wiring, first = start(Process.ZYGOTE)
     seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
-    rehearse()
     Zygote(wiring, serve, read_section(first.body, GateSettings).deadline_s).serve()
 
 

@@ -62,13 +62,13 @@ class StubEngine(Engine):
 
 def main(engine: type[Engine] = StubEngine) -> None:
     """As `guest.worker.__main__.main`, with ``engine()`` for the engine."""
+    rehearse()
     wiring, first = start(Process.ZYGOTE)
     try:
         seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
     except ModelDigestError:
         journal.record(journal.Event.MODEL_REFUSED)
         sys.exit(1)
-    rehearse()
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
         engine=engine(),  # type: ignore[call-arg]  # a stub takes nothing

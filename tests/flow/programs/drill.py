@@ -8,20 +8,20 @@ around it is the guest's own. One prefix instead of all makes it start in a seco
 import functools
 import mmap
 import os
-import resource
 import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
+from guest import sandbox
 from guest.child import start
-from guest.door import Opening, Process
+from guest.door import Process
 from guest.settings import AnswerSettings, GateSettings, ModelSettings, read_section
 from guest.worker import request
+from guest.worker.binding import load_llama
 from guest.worker.engine import Engine
 from guest.worker.modelfile import seal_model
 from guest.worker.prompts import load_prefix
@@ -31,7 +31,7 @@ from tests.flow.programs.drills import COUNT_TO, PAUSE_S, Drill
 from tests.flow.programs.scannable import POLICY
 
 PREFIX = "rewrite-friendly"
-ROOM_TO_GROW_BYTES = 128 << 20
+STEP_BYTES = 16 << 20
 SHELF = mmap.mmap(-1, 1 << 16)  # shared with every child: what a worker leaves there, stays
 
 
@@ -73,29 +73,23 @@ def _talk(words: int, pause: Callable[[], None]) -> Iterator[str]:
 
 
 def _grow() -> Iterator[str]:
-    """Take memory until there is no more; `_limited` sees to it that this comes soon."""
+    """Take memory until the kernel gives no more."""
     taken = []
     while True:
-        taken.append(bytearray(ROOM_TO_GROW_BYTES // 8))
+        taken.append(bytearray(STEP_BYTES))
         yield ""
-
-
-def _limited(room: request.Room, most_bytes: int, opening: Opening, *doors: int) -> None:
-    """A worker whose address space is limited before its sandbox closes."""
-    resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
-    request.serve(room, opening, *doors)
 
 
 def main() -> None:
     """As `guest.worker.__main__.main`."""
+    rehearse()
+    prefix = load_prefix(PREFIX)
+    load_llama()
     wiring, first = start(Process.ZYGOTE, policy=POLICY)
     model = read_section(first.body, ModelSettings)
     sealed = seal_model(first.fds[0], model.digest)
-    rehearse()
     engine = DrillEngine.load(sealed, context_tokens=model.context_tokens, threads=model.threads)
-    engine.learn(PREFIX, load_prefix(PREFIX))
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most_bytes = pages * resource.getpagesize() + ROOM_TO_GROW_BYTES
+    engine.learn(PREFIX, prefix)
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
         engine=engine,
@@ -104,7 +98,9 @@ def main() -> None:
         deadline_s=deadline_s,
         policy=POLICY,
     )
-    Zygote(wiring, functools.partial(_limited, room, most_bytes), deadline_s).serve()
+    zygote = Zygote(wiring, functools.partial(request.serve, room), deadline_s)
+    sandbox.finish(Process.ZYGOTE, policy=POLICY)
+    zygote.serve()
 
 
 if __name__ == "__main__":

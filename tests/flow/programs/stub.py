@@ -63,9 +63,9 @@ class StubEngine(Engine):
 
 def main() -> None:
     """As `guest.worker.__main__.main`; the file that stands for the model is sealed and checked."""
+    rehearse()
     wiring, first = start(Process.ZYGOTE, policy=POLICY)
     seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
-    rehearse()
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
         engine=StubEngine(),

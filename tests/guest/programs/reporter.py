@@ -12,11 +12,13 @@ import socket
 import sys
 from pathlib import Path
 
+from guest import sandbox
 from guest.channel import GoneError, Parcel
 from guest.child import linked, start
 from guest.door import Process, Say
 
 PEER_MAX_S = 8.0
+STEPS = (sandbox.DIE_WITH_PARENT, sandbox.NO_NEW_PRIVILEGES)  # else it could report nothing
 
 
 def main() -> None:
@@ -25,7 +27,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if mood == "stubborn" else signal.SIG_DFL)
     listed = list(Path("/proc/self/fd").iterdir())
     inherited = sorted(int(path.name) for path in listed if path.exists())
-    wiring, first = start(process)
+    wiring, first = start(process, policy={process: STEPS})
     reports = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     reports.connect(path)
 
