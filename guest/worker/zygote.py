@@ -75,6 +75,8 @@ class Zygote:
         self._selector.register(door, selectors.EVENT_READ, lambda: self._hear(peer, door))
 
     def _hear(self, peer: Process, door: Channel) -> None:
+        if self._doors.get(peer) is not door:
+            return  # a new door has taken its place in this very turn
         try:
             parcel = door.hear(wait=False)
             if parcel is not None:
