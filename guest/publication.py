@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 from typing import Self
 
+from guest.door import DoorError
+
 
 @dataclass(frozen=True, slots=True)
 class Publication:
@@ -36,16 +38,27 @@ class Publication:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Read what `write` wrote; the keyholder is of the same release and trusted.
+        """Read what `write` wrote, in its one spelling.
 
         Raises:
-            ValueError, KeyError: it is not.
+            DoorError: anything else.
         """
-        plain = json.loads(body)
-        return cls(
-            epoch=plain["epoch"],
-            not_after=plain["not_after"],
-            targets=tuple(plain["targets"]),
-            evidence=base64.b64decode(plain["evidence"], validate=True),
-            ohttp_keys=base64.b64decode(plain["ohttp_keys"], validate=True),
-        )
+        try:
+            plain = json.loads(body)
+            read = cls(
+                epoch=plain["epoch"],
+                not_after=plain["not_after"],
+                targets=tuple(plain["targets"]),
+                evidence=base64.b64decode(plain["evidence"], validate=True),
+                ohttp_keys=base64.b64decode(plain["ohttp_keys"], validate=True),
+            )
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DoorError("publication: not the fields that it has") from error
+        if not read._is_typed() or read.write() != body:
+            raise DoorError("publication: not in canonical form")
+        return read
+
+    def _is_typed(self) -> bool:
+        """Whether numbers are numbers and targets are texts, as JSON does not promise."""
+        numbers = (self.epoch, self.not_after)
+        return all(type(n) is int for n in numbers) and all(type(t) is str for t in self.targets)

@@ -121,3 +121,18 @@ def test_every_parser_of_bytes_is_a_target(room: str) -> None:
     fuzzed = {name for name in parsers if re.search(rf"\b{name}\b", tables)}
     assert parsers - fuzzed - WITHIN_ANOTHER.keys() == set()
     assert parsers
+
+
+def test_every_parser_between_the_guests_processes_is_a_target() -> None:
+    """Sections of the configuration come from init, which has read them with `parse_config`."""
+    parsers = {
+        f"{kind}.parse"
+        for path in sorted((ROOT / "guest").rglob("*.py"))
+        for kind, body in re.findall(
+            r"^class (\w+).*?\n(.*?)(?=^class |\Z)", path.read_text(), re.M | re.S
+        )
+        if "def parse(cls, body: bytes)" in body
+    }
+    table = (ROOT / "tests" / "fuzz" / "guest_targets.py").read_text()
+    assert {name for name in parsers if name not in table} == set()
+    assert len(parsers) == 4

@@ -139,6 +139,16 @@ def test_an_ending_in_another_spelling_breaks_the_zygotes_door() -> None:
     run(scenario())
 
 
+def test_a_publication_in_another_spelling_breaks_the_keyholders_door() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            it.keyholder.say(Say.PUBLISH, body=PUBLICATION.write() + b" ")
+            assert await closed(it.keyholder)
+            assert it.links.publication is None
+
+    run(scenario())
+
+
 def test_words_about_a_worker_that_nobody_waits_for_change_nothing() -> None:
     async def scenario() -> None:
         async with house() as it:
