@@ -51,6 +51,7 @@ def main() -> int:
     except ModelError as error:
         print(f"bench.leaks: {error}", file=sys.stderr)
         return 2
+    commit = _commit()
     runs = {}
     if given.stub:
         runs[STUB] = _run(STUB, given.stub, None)
@@ -59,7 +60,7 @@ def main() -> int:
     result = {
         "command": "python -m bench.leaks " + " ".join(sys.argv[1:]),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit,
         "machine": {"cores": os.cpu_count(), "kernel": platform.release(), "root": _is_root()},
         "runs": runs,
     }

@@ -11,6 +11,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from lab.memscan import Hit, Search, Survey, look_into
@@ -142,8 +143,10 @@ def _in_worker(soak: Soak) -> Counts:
 
     def look() -> bool:
         for worker in processes.workers(soak.site.init):
-            with stopped(worker):
-                forms.update(_forms(soak.sealed.plain.process(worker)))
+            survey = Survey()
+            with suppress(ProcessLookupError), stopped(worker):  # it may end before it is held
+                look_into(soak.sealed.plain, worker, survey)
+            forms.update(_forms(survey.hits))
         return "utf-8" in forms
 
     soak.site.is_idle()
