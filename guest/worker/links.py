@@ -25,11 +25,11 @@ LOOKALIKES: Final = str.maketrans(
 """Characters that NFKC leaves alone, though they can be read as part of an address."""
 
 SCHEMES: Final = (
-    *("about", "blob", "bitcoin", "data", "ethereum", "facetime", "file", "geo", "intent"),
-    *("javascript", "magnet", "mailto", "skype", "sms", "smsto", "tel", "tg", "vbscript"),
-    *("view-source", "whatsapp"),
+    *("about", "blob", "bitcoin", "data", "ethereum", "facetime", "file", "ftp", "geo", "http"),
+    *("https", "intent", "javascript", "magnet", "mailto", "skype", "sms", "smsto", "tel", "tg"),
+    *("vbscript", "view-source", "whatsapp"),
 )
-"""Schemes that open something without two slashes."""
+"""Schemes that open something, also without two slashes."""
 
 FILE_ENDINGS: Final = frozenset(
     (
@@ -66,7 +66,7 @@ _ADDRESS: Final = re.compile(
     r"[^\s!\"#$&'()*,;<=>?\[\\\]^`{|}~\u2018-\u201f\u2039\u203a«»\u3001-\u301b]+"
 )
 """Anything but what surely is no part of a name: hosts have letters of all scripts, and emoji."""
-_OPENS: Final = re.compile(r"://|//[^/]|\w@\w|(?<!\w)www\.\w")
+_OPENS: Final = re.compile(r"://|//[^/]|\w@\w|www\.\w")
 _SCHEME: Final = re.compile(rf"(?<![a-z])(?:{'|'.join(SCHEMES)}):(?=\S)")
 _HOST: Final = re.compile(r"[^/@:+%]+")
 _TOP_LEVEL: Final = re.compile(r"(?:[^\W\d_]{2,}+|xn--\w++)(?!\w)")
@@ -99,7 +99,10 @@ def canonical(word: str) -> tuple[str, list[int]]:
     kept: list[str] = []
     places: list[int] = []
     for place, char in enumerate(word):
-        for piece in unicodedata.normalize("NFKC", char).translate(LOOKALIKES).casefold():
+        spelled = unicodedata.normalize("NFKC", char)
+        if " " in spelled:
+            spelled = char  # an accent by itself is no gap in a word
+        for piece in spelled.translate(LOOKALIKES).casefold():
             if unicodedata.category(piece)[0] not in "MC":
                 digit = unicodedata.decimal(piece, None)
                 kept.append(piece if digit is None else str(digit))

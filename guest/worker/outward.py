@@ -161,8 +161,8 @@ class Outward:
         """One word, made harmless unless the author wrote the same."""
         if word not in self._carried.words and word.rstrip(".,;!?") not in self._carried.words:
             word = plain_first(word) if self._line_starts or "\n" in self._gap else plain(word)
-            word = self._without_link(word)
-            word = self._without_numbers(word)
+            word = self._without_numbers(self._without_link(word))
+            word = plain(word)  # what was inside a word may be at its edge now
         return self._put(word) if word else ""
 
     def _put(self, word: str) -> str:

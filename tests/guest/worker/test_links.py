@@ -81,6 +81,7 @@ def test_the_marks_of_the_sentence_are_not_part_of_an_address(
         "ⓔⓥⓘⓛ.example",
         "١٩٢.١٦٨.٠.١",  # Arabic-Indic digits
         "e\u0301vil.example\u0301",
+        "https:\u00af",  # an accent that NFKC would make a space and a combining mark
     ],
 )
 def test_an_address_in_disguise_is_found(hidden: str) -> None:
