@@ -27,6 +27,7 @@ START_S: Final = 60.0
 STOP_S: Final = 5.0
 POLL_S: Final = 0.05
 READY: Final = "ready"
+STARTS: Final = "an honest guest starts"
 
 
 @dataclass
@@ -144,6 +145,9 @@ async def control(site: LabSite) -> None:
     Raises:
         UnclearError: it does not, so a refusal to start shows nothing.
     """
+    if STARTS in site.kept:
+        return
     async with running(Alone(site)) as guest:
         if not await guest.until_ready():
             raise UnclearError(f"an honest guest does not start: {guest.journal[-200:]}")
+    site.kept[STARTS] = READY

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -44,6 +44,7 @@ TOLD_FIELDS: Final = (
     ),
 )
 PATH: Final = "/t/" + "a" * 16
+BAD_GATEWAY: Final = 502
 START_S: Final = 20.0
 LIMIT_S: Final = 60.0
 
@@ -53,11 +54,11 @@ class Gateway:
     """The attacker's gateway.
 
     Attributes:
-        answer: what it answers to everything.
+        answer: makes what it answers to everything.
         seen: the requests that came: request line and header fields, and the body.
     """
 
-    answer: web.Response | None = None
+    answer: Callable[[], web.Response] | None = None
     seen: list[tuple[str, bytes]] = field(default_factory=list)
     url: str = ""
 
@@ -67,7 +68,7 @@ class Gateway:
         line = f"{request.method} {request.raw_path}\n{fields}"
         self.seen.append((line, await request.read()))
         if self.answer is not None:
-            return self.answer
+            return self.answer()
         return web.Response(body=b"sealed", headers={"Content-Type": Mode.CHUNKED.response_media})
 
 
@@ -145,14 +146,16 @@ async def gateway_told(site: LabSite) -> Verdict:
     """Header fields by which a gateway would mark or steer a client."""
     fields = dict.fromkeys(TOLD_FIELDS, CANARY)
     answers = (
-        web.Response(body=b"x", headers={**fields, "Content-Type": Mode.CHUNKED.response_media}),
-        web.Response(status=400, body=CANARY.encode(), headers=fields),
-        web.Response(status=500, body=CANARY.encode(), headers=fields),
+        (200, {**fields, "Content-Type": Mode.CHUNKED.response_media}, b"x"),
+        (400, fields, CANARY.encode()),
+        (500, fields, CANARY.encode()),
     )
-    for answer in answers:
-        gateway = Gateway()
-        async with between(site, gateway) as client:
-            gateway.answer = answer
+    gateway = Gateway()
+    async with between(site, gateway) as client:
+        for status, headers, body in answers:
+            gateway.answer = lambda s=status, h=headers, b=body: web.Response(
+                status=s, headers=h, body=b
+            )
             reply = await client.post(PATH, b"x")
             if _shows(reply):
                 return succeeded(f"the client was shown what the gateway said: {reply.told}")
@@ -166,14 +169,14 @@ def _shows(reply: Reply) -> bool:
 async def redirected(site: LabSite) -> Verdict:
     """A gateway that sends the relay elsewhere."""
     async with listening(Gateway()) as elsewhere:
-        for status in (301, 302, 303, 307, 308):
-            gateway = Gateway()
-            async with between(site, gateway) as client:
-                there = {"Location": elsewhere.url + PATH}
-                gateway.answer = web.Response(status=status, headers=there)
+        gateway = Gateway()
+        there = {"Location": elsewhere.url + PATH}
+        async with between(site, gateway) as client:
+            for status in (301, 302, 303, 307, 308):
+                gateway.answer = lambda s=status: web.Response(status=s, headers=there)
                 reply = await client.post(PATH, b"x")
-            if elsewhere.seen or reply.status != 502:
-                return succeeded(f"HTTP {status}: the relay answered {reply.status}")
+                if elsewhere.seen or reply.status != BAD_GATEWAY:
+                    return succeeded(f"HTTP {status}: the relay answered {reply.status}")
     return refused("5 redirects, none followed: HTTP 502")
 
 

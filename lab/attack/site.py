@@ -40,12 +40,14 @@ class LabSite:
         folder: where further deployments may keep their files.
         programs, modules: as `lab.deployment.Deployment` takes them; run in every further
             deployment in the place of the guest's own. Empty but for tests of the attacks.
+        kept: what one attack has found out and another need not find out again.
     """
 
     lab: Deployment
     folder: Path
     programs: Mapping[str, str] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=itertools.count)
     _shared: dict[str, LabSite] = field(default_factory=dict)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)

@@ -41,6 +41,7 @@ POLL_S: Final = 0.05
 MODEL: Final = hashlib.sha256(b"no model is needed here").digest()
 PLAN: Final = GuestPlan()
 GAVE_UP: Final = "attestation-failed"
+PUBLISHES: Final = "an honest keyholder publishes"
 
 
 @dataclass
@@ -102,15 +103,27 @@ async def keyholder(site: LabSite, fault: FaultKind | None) -> AsyncIterator[Key
         gate.close()
 
 
+async def _control(site: LabSite, trust: Trust) -> None:
+    """A keyholder without a fault publishes evidence that verifies.
+
+    Raises:
+        UnclearError: it publishes nothing.
+    """
+    if PUBLISHES in site.kept:
+        return
+    async with keyholder(site, None) as good:
+        published = await good.publishes()
+    if published is None:
+        raise UnclearError("a keyholder without a fault publishes nothing")
+    verify_evidence(published.evidence, trust, now=datetime.now(UTC))
+    site.kept[PUBLISHES] = "and it verifies"
+
+
 async def meddled(site: LabSite, fault: FaultKind) -> Verdict:
     """Whether the keyholder publishes what does not vouch for its keys."""
     config = write_config(PLAN, MODEL)
     trust = Trust.parse(write_trust(PLAN, relay="http://127.0.0.1:9", model=MODEL, config=config))
-    async with keyholder(site, None) as good:
-        published = await good.publishes()
-        if published is None:
-            raise UnclearError("a keyholder without a fault publishes nothing")
-        verify_evidence(published.evidence, trust, now=datetime.now(UTC))
+    await _control(site, trust)
     async with keyholder(site, fault) as one:
         published = await one.publishes()
     if published is None:
