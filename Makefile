@@ -19,7 +19,7 @@ QUICK  := not slow and not interop and not sweep and not hardware
 
 .PHONY: help
 help: ## Print these targets
-	@awk -F ':[^#]*## ' '/^[a-z ]+:.*## / {n = split($$1, name, " "); \
+	@awk -F ':[^#]*## ' '/^[a-z -]+:.*## / {n = split($$1, name, " "); \
 	  for (i = 1; i <= n; i++) printf "  make %-12s %s\n", name[i], $$2}' $(MAKEFILE_LIST)
 
 # --- Set up ------------------------------------------------------------------------------------
