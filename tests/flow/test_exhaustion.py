@@ -27,13 +27,13 @@ from tests.flow.client import key_configs, rewrite_message, seal
 from tests.flow.programs.echo import answer_to
 from tests.flow.site import SCANNABLE, Site, error_of, standing, together
 from tests.flow.test_busy import health
-from tests.guest.rig import few_descriptors
 from wire.suites import Kem
 
 PLAN = GuestPlan(slots=2, waiting_max=2, idle_max_s=2, deadline_s=4, tick_ms=50)
 MARK = "0123456789abcdef"
 SLOW_SENDERS = 20
 IDLE = 10_000
+FILE_MAX_BYTES = 64
 ROOM_FOR_SOCKETS = 12_000
 
 
@@ -80,69 +80,67 @@ def stopped(pid: int) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@contextlib.contextmanager
-def soft_limit(pid: int, which: int, most: int) -> Iterator[None]:
-    """A limit on another process, taken back afterwards."""
-    soft, hard = resource.prlimit(pid, which)
-    resource.prlimit(pid, which, (most, hard))
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # it may have been killed meanwhile
-            resource.prlimit(pid, which, (soft, hard))
-
-
 # What runs out
 
 
-@pytest.mark.parametrize(("process", "room"), [(Process.GATE, 1), (Process.ZYGOTE, 1)])
-def test_without_a_free_descriptor_a_request_is_busy(
-    site: Site, process: Process, room: int
-) -> None:
-    assert echo(site)
-    pids = site.pids()
-    with few_descriptors(pids[process], room), pytest.raises(Busy):
-        echo(site)
-    assert echo(site)
-    assert site.pids() == pids
+@pytest.fixture(scope="module")
+def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with echo_program(tmp_path_factory.mktemp("crowded"), "crowded") as standing_site:
+        yield standing_site
+
+
+@contextlib.contextmanager
+def without(site: Site, what: signal.Signals) -> Iterator[None]:
+    """A zygote for which the kernel has run out of something (`tests.flow.programs.crowded`)."""
+    zygote = site.pids()[Process.ZYGOTE]
+    os.kill(zygote, what)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(zygote, signal.SIGWINCH)
+
+
+@pytest.mark.parametrize(
+    "what", [signal.SIGUSR1, signal.SIGUSR2], ids=["process", "descriptor but one"]
+)
+def test_without_room_for_a_worker_a_request_is_busy(crowded: Site, what: signal.Signals) -> None:
+    assert echo_again(crowded)
+    pids = crowded.pids()
+    with without(crowded, what), pytest.raises(Busy):
+        echo(crowded)
+    assert echo_again(crowded)
+    assert crowded.pids() == pids
 
 
 @pytest.mark.slow
 def test_without_any_descriptor_the_zygote_loses_its_door_and_the_guest_mends_itself(
-    site: Site,
+    crowded: Site,
 ) -> None:
     """The FORK came without its socket: a broken door, which only a new start of the gate mends."""
-    assert echo(site)
-    gate = site.pids()[Process.GATE]
-    with few_descriptors(site.pids()[Process.ZYGOTE], 0), pytest.raises(SealroomError):
-        echo(site)
-    assert "zygote" in health(site).missing
-    assert echo_again(site)
-    assert site.pids()[Process.GATE] != gate
+    assert echo_again(crowded)
+    gate = crowded.pids()[Process.GATE]
+    with without(crowded, signal.SIGHUP), pytest.raises(SealroomError):
+        echo(crowded)
+    assert "zygote" in health(crowded).missing
+    assert echo_again(crowded)
+    assert crowded.pids()[Process.GATE] != gate
 
 
-@pytest.mark.slow
-def test_without_room_for_a_process_a_request_is_busy(tmp_path: Path) -> None:
-    with echo_program(tmp_path, "crowded") as crowded:
-        pids = crowded.pids()
-        os.kill(pids[Process.ZYGOTE], signal.SIGUSR1)
-        with pytest.raises(Busy):
-            echo(crowded)
-        os.kill(pids[Process.ZYGOTE], signal.SIGUSR2)
-        assert echo(crowded)
-        assert crowded.pids() == pids
-
-
-def test_a_disk_on_which_nothing_can_be_written_changes_nothing(site: Site) -> None:
-    """No byte may go to a file, the journal's included, as on a disk that is full."""
-    with contextlib.ExitStack() as stack:
-        for pid in (site.init, *site.pids().values()):
-            stack.enter_context(soft_limit(pid, resource.RLIMIT_FSIZE, 0))
-        assert echo(site)
-        keyholder = site.pids()[Process.KEYHOLDER]
-        os.kill(keyholder, signal.SIGKILL)
-        processes.until("its end", lambda: processes.gone(keyholder))
+def test_a_disk_on_which_nothing_more_can_be_written_changes_nothing(site: Site) -> None:
+    """The journal is longer than any file may be by now; every process is started so."""
+    assert site.lab.log("guest").stat().st_size > FILE_MAX_BYTES
+    soft, hard = resource.prlimit(site.init, resource.RLIMIT_FSIZE)
+    resource.prlimit(site.init, resource.RLIMIT_FSIZE, (FILE_MAX_BYTES, hard))
+    try:
+        before = site.pids()
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
+        processes.until("their end", lambda: all(map(processes.gone, before.values())))
         assert echo_again(site)
+        assert not set(before.values()) & set(site.pids().values())
+    finally:
+        resource.prlimit(site.init, resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # What stands still

@@ -27,7 +27,7 @@ from tests.flow.test_rotation import quick_ingress
 
 ALWAYS = "always"
 WEATHER = "tests.flow.programs.weather"
-PLAN = GuestPlan(life_s=4, overlap_s=2, grace_s=1, kems=("x25519",))
+PLAN = GuestPlan(life_s=8, overlap_s=2, grace_s=1, kems=("x25519",))
 SILENT = [fault for fault in FaultKind if fault is not FaultKind.SLOW]
 MARK = "0123456789abcdef"
 

@@ -4,6 +4,7 @@
 import asyncio
 import gc
 import logging
+import os
 
 import pytest
 
@@ -21,6 +22,7 @@ from tests.guest.gate.house import (
     request,
     run,
 )
+from tests.guest.rig import few_descriptors
 
 
 @pytest.fixture
@@ -333,3 +335,14 @@ def test_two_failures_in_one_moment_leave_no_text_behind(caplog: pytest.LogCaptu
         run(scenario())
         gc.collect()  # a task that nobody has asked for its end says so when it is freed
     assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+def test_without_a_free_descriptor_a_request_is_busy_and_holds_nothing() -> None:
+    async def scenario() -> None:
+        async with house() as it:
+            with few_descriptors(os.getpid(), 0):  # and the one by which they were counted
+                assert await refused(it.start(request(b"a"))) is Refusal.BUSY
+            assert it.zygote.hear(wait=False) is None
+            await next_request_is_served(it)
+
+    run(scenario())
