@@ -66,7 +66,7 @@ _ADDRESS: Final = re.compile(
     r"[^\s!\"#$&'()*,;<=>?\[\\\]^`{|}~\u2018-\u201f\u2039\u203a«»\u3001-\u301b]+"
 )
 """Anything but what surely is no part of a name: hosts have letters of all scripts, and emoji."""
-_OPENS: Final = re.compile(r"://|//[^/]|\w@\w|www\.\w")
+_OPENS: Final = re.compile(r"://|//[^/]|.@\w|www\.\w|(?<![a-z])https?:")
 _SCHEME: Final = re.compile(rf"(?<![a-z])(?:{'|'.join(SCHEMES)}):(?=\S)")
 _HOST: Final = re.compile(r"[^/@:+%]+")
 _TOP_LEVEL: Final = re.compile(r"(?:[^\W\d_]{2,}+|xn--\w++)(?!\w)")

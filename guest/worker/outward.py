@@ -161,8 +161,8 @@ class Outward:
         """One word, made harmless unless the author wrote the same."""
         if word not in self._carried.words and word.rstrip(".,;!?") not in self._carried.words:
             word = plain_first(word) if self._line_starts or "\n" in self._gap else plain(word)
-            word = self._without_numbers(self._without_link(word))
-            word = plain(word)  # what was inside a word may be at its edge now
+            word = self._without_numbers(self._without_links(word))
+            word = plain(self._without_links(word))  # what was inside may be at an edge now
         return self._put(word) if word else ""
 
     def _put(self, word: str) -> str:
@@ -171,7 +171,7 @@ class Outward:
         started, self._line_starts = self._line_starts, False
         return word if started else gap + word
 
-    def _without_link(self, word: str) -> str:
+    def _without_links(self, word: str) -> str:
         for at in reversed([*find_links(word)]):
             if word[at.start : at.end] not in self._carried.links:
                 word = word[: at.start] + ELISION + word[at.end :]
