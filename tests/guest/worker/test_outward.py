@@ -20,7 +20,8 @@ PLAIN_TOKENS = {"paragraph_open", "inline", "paragraph_close", "text", "softbrea
 
 OFFERED = re.compile(
     r"(?<![a-z])https?:\S|www\.\w|[\w.]@[\w-]+\.\w|\b(?:mailto|tel|javascript):\S"
-    r"|\b[a-z0-9][a-z0-9-]*\.(?:com|net|org|example|de|uk|zip)\b|(?<!\w)\d(?:(?:[ ()-]{0,2}|\.)\d){6,}",
+    r"|\b[a-z0-9][a-z0-9-]*\.(?:com|net|org|example|de|uk|zip)\b"
+    r"|(?<!\w)\d(?:(?:[ ()-]{0,2}|\.)\d){6,}",
     re.IGNORECASE,
 )
 """Roughly what messengers make a link of, or offer to call."""
