@@ -19,7 +19,7 @@ MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 PLAIN_TOKENS = {"paragraph_open", "inline", "paragraph_close", "text", "softbreak"}
 
 OFFERED = re.compile(
-    r"(?<![a-z])https?:\S|www\.\w|[\w.]@[\w-]+\.\w|\b(?:mailto|tel|javascript):\S"
+    r"(?<![a-z])https?:\S|www\.\w|[\w.]@[\w-]+\.\w|\b(?:mailto|tel|javascript):\w"
     r"|\b[a-z0-9][a-z0-9-]*\.(?:com|net|org|example|de|uk|zip)\b"
     r"|(?<!\w)\d(?:(?:[ ()-]{0,2}|\.)\d){6,}",
     re.IGNORECASE,
