@@ -24,9 +24,9 @@ PLAN: Final = GuestPlan(slots=2, waiting_max=16, deadline_s=6, tick_ms=30)
 WORKER: Final = {"zygote": "lab.attack.programs.captured_worker"}
 GATES: Final = {
     "ask": "lab.attack.programs.captured_gate",
-    "unknown": "lab.attack.programs.captured_gate",
-    "born": "lab.attack.programs.forging_gate",
-    "twice": "lab.attack.programs.forging_gate",
+    "born": "lab.attack.programs.gate_born",
+    "unknown": "lab.attack.programs.gate_unknown",
+    "twice": "lab.attack.programs.gate_twice",
 }
 LIMIT_S: Final = 120.0
 MOVES_S: Final = 30.0
@@ -55,26 +55,17 @@ async def worker(site: LabSite, move: Move, *wanted: type[SealroomError]) -> Ver
 
 async def gate(site: LabSite, move: str) -> Verdict:
     """What the gate's peers make of what it must not say."""
-    journal = await _journal(site, GATES[move])
-    if f"captured {move} {MADE}" not in journal:
-        raise UnclearError(f"the captured gate made no move: {journal[-200:]}")
+    guest = Alone(site, programs={"gate": GATES[move]})
+    async with running(guest):
+        if not await guest.until(f"captured {move} {MADE}", MOVES_S):
+            raise UnclearError(f"the captured gate made no move: {guest.journal[-200:]}")
+        went_along = await guest.until(f"captured {move} {ANSWERED}", ANSWER_S)
+        journal = guest.journal
     if move == "twice" and f"captured fork {ANSWERED}" not in journal:
         raise UnclearError("the zygote did not fork for the gate at all")
-    if f"captured {move} {ANSWERED}" in journal:
+    if went_along:
         return succeeded("its peer went along with it")
     return refused("nothing was answered" + "; door-broken" * ("door-broken" in journal))
-
-
-async def _journal(site: LabSite, program: str) -> str:
-    """What a guest with this gate writes until the gate has made its last move."""
-    if program not in site.kept:
-        last = [move for move, module in GATES.items() if module == program][-1]
-        guest = Alone(site, programs={"gate": program})
-        async with running(guest):
-            if await guest.until(f"captured {last} {MADE}", MOVES_S):
-                await guest.until(f"captured {last} {ANSWERED}", ANSWER_S)
-        site.kept[program] = guest.journal
-    return site.kept[program]
 
 
 def _worker_row(

@@ -121,18 +121,17 @@ def _open(door: socket.socket) -> bool:
             return False
 
 
-Moves = dict[str, tuple[Process, Callable[[socket.socket], bool]]]
-
-# A peer that closes its door has ended the conversation for good: one forbidden move for each.
-MOVES: Final[Moves] = {"ask": (Process.KEYHOLDER, ask), "unknown": (Process.ZYGOTE, unknown)}
-FORGED: Final[Moves] = {
-    "fork": (Process.ZYGOTE, fork),
+# A peer that closes its door has ended the conversation: each program makes one forbidden move.
+MOVES: Final[dict[str, tuple[Process, Callable[[socket.socket], bool]]]] = {
+    "ask": (Process.KEYHOLDER, ask),
     "born": (Process.KEYHOLDER, born),
+    "unknown": (Process.ZYGOTE, unknown),
+    "fork": (Process.ZYGOTE, fork),  # allowed
     "twice": (Process.ZYGOTE, twice),
 }
 
 
-def main(moves: Moves) -> None:
+def main(*moves: str) -> None:
     """Take the doors from init as the gate does, and make the moves."""
     wiring, _ = start(Process.GATE)
     doors: dict[Process, socket.socket] = {}
@@ -149,7 +148,8 @@ def main(moves: Moves) -> None:
     for door in doors.values():
         door.settimeout(None)
         door.recv(PARCEL_MAX_BYTES)  # what a peer says unasked: now it listens
-    for move, (peer, run) in moves.items():
+    for move in moves:
+        peer, run = MOVES[move]
         _tell(move, MADE)
         if run(doors[peer]):
             _tell(move, ANSWERED)
@@ -162,4 +162,4 @@ def _tell(move: str, word: str) -> None:
 
 
 if __name__ == "__main__":
-    main(MOVES)
+    main("ask")

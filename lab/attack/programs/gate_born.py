@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The captured gate that announces workers of its own."""
+
+from lab.attack.programs.captured_gate import main
+
+if __name__ == "__main__":
+    main("born")
