@@ -81,9 +81,18 @@ leaks: dev model ## Send ten thousand requests, then search everything for their
 bench-attest: build/peers/.done ## Time attest beside other verifiers on real evidence (BENCH_ARGS=)
 	@build/peers/bin/python -m bench.attest $(BENCH_ARGS)
 
-.PHONY: bench-imports
+.PHONY: bench-imports bench-injection bench-ttft load
 bench-imports: dev ## Time what an import of attest costs, in fresh interpreters (BENCH_ARGS=)
 	@$(PY) -m bench.imports $(BENCH_ARGS)
+
+bench-injection: dev model ## Measure how often a message sways a summary (BENCH_ARGS=)
+	@$(PY) -m bench.injection $(BENCH_ARGS)
+
+bench-ttft: dev model ## Compare the times to the first token of repeated and of new requests (BENCH_ARGS=)
+	@$(PY) -m bench.ttft $(BENCH_ARGS)
+
+load: dev model ## Run a thousand requests while processes die and keys change (LOAD_ARGS=)
+	@$(PY) -m bench.load $(LOAD_ARGS)
 
 # The others have an environment of their own; nothing else needs it.
 build/peers/.done: requirements/bench-peers.txt
