@@ -30,7 +30,7 @@ GATES: Final = {
 }
 LIMIT_S: Final = 120.0
 MOVES_S: Final = 30.0
-ANSWER_S: Final = 4.0  # longer than any move takes
+ANSWER_S: Final = 8.0  # longer than any move takes
 _REFERENCE: Final = "Provos et al., Preventing Privilege Escalation (USENIX 2003); CWE-653"
 
 

@@ -38,11 +38,14 @@ def say(door: socket.socket, packet: bytes, fds: tuple[int, ...] = ()) -> None:
 
 def answered(door: socket.socket) -> bool:
     """Whether the peer says anything that it does not say unasked, and keeps its door open."""
-    door.settimeout(LISTEN_S)
+    door.setblocking(False)  # a time limit would need poll, which a gate may not call
     until = time.monotonic() + LISTEN_S
     while time.monotonic() < until:
         try:
             packet, fds, _, _ = socket.recv_fds(door, PARCEL_MAX_BYTES, 4)
+        except BlockingIOError:
+            time.sleep(0.02)
+            continue
         except OSError:
             return False
         for fd in fds:
@@ -146,7 +149,7 @@ def main(*moves: str) -> None:
             doors[Process(name)] = socket.socket(fileno=fd)
     wiring.say(Say.READY)
     for door in doors.values():
-        door.settimeout(None)
+        door.setblocking(True)
         door.recv(PARCEL_MAX_BYTES)  # what a peer says unasked: now it listens
     for move in moves:
         peer, run = MOVES[move]
