@@ -18,7 +18,7 @@ import numpy as np
 from lab.memscan.forms import FORM_MIN_BYTES, Needle
 
 SIEVED_BYTES: Final = FORM_MIN_BYTES
-"""A needle's first bytes: no needle is shorter."""
+"""Of a needle, from its first byte that is not zero: no needle is shorter."""
 
 _PAIR: Final = np.dtype("<u2")
 
@@ -27,11 +27,12 @@ class Sieve:
     """A set of needles, each at least `SIEVED_BYTES` long."""
 
     def __init__(self, needles: Iterable[Needle]) -> None:
-        self._by_head: defaultdict[bytes, list[Needle]] = defaultdict(list)
+        self._by_head: defaultdict[bytes, list[tuple[Needle, int]]] = defaultdict(list)
         for needle in needles:
             if len(needle.data) < SIEVED_BYTES:
                 raise ValueError(f"{needle.form}: wanted at least {SIEVED_BYTES} bytes, got fewer")
-            self._by_head[needle.data[:SIEVED_BYTES]].append(needle)
+            skip = _leading_zeros(needle.data)
+            self._by_head[needle.data[skip : skip + SIEVED_BYTES]].append((needle, skip))
         self._tables = []
         for at in range(0, SIEVED_BYTES, 2):
             table = np.zeros(1 << 16, dtype=np.bool_)
@@ -56,6 +57,12 @@ class Sieve:
             high = data[places + 2 * at + 1].astype(np.uint16)
             places = places[table[low | (high << 8)]]
         for place in sorted(places.tolist()):
-            for needle in self._by_head.get(window[place : place + SIEVED_BYTES], ()):
-                if window.startswith(needle.data, place):
-                    yield needle, place
+            for needle, skip in self._by_head.get(window[place : place + SIEVED_BYTES], ()):
+                if place >= skip and window.startswith(needle.data, place - skip):
+                    yield needle, place - skip
+
+
+def _leading_zeros(data: bytes) -> int:
+    """How many zeros to pass over: memory is full of them, so a sieve that begins so holds none."""
+    count = len(data) - len(data.lstrip(b"\0"))
+    return count if len(data) - count >= SIEVED_BYTES else 0
