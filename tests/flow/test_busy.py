@@ -18,7 +18,7 @@ from lab.documents import GuestPlan
 from sealroom import Busy, Room, Stream, Tone
 from tests.flow import processes
 from tests.flow.client import PATIENCE_S, key_configs, rewrite_message, seal
-from tests.flow.programs.drills import COUNT_TO, Drill
+from tests.flow.programs.drills import COUNTED, Drill
 from tests.flow.site import DRILL, Site, standing, together
 from wire.suites import Kem
 
@@ -26,7 +26,7 @@ from wire.suites import Kem
 def talking(room: Room) -> Stream:
     """A stream whose first word has come, and which would not end before its deadline."""
     stream = room.rewrite_stream(Drill.BABBLE, Tone.FRIENDLY)
-    assert next(stream).split()[0] == "0"
+    assert next(stream).split()[0] == COUNTED[0]
     return stream
 
 
@@ -85,7 +85,7 @@ def test_a_queue_takes_one_and_the_next_is_busy(tmp_path: Path, model: Path) -> 
         with pytest.raises(Busy):
             room.rewrite("one more", Tone.FRIENDLY)
         first.close()
-        assert second.result().text.split()[-1] == str(COUNT_TO - 1)
+        assert second.result().text.split()[-1] == COUNTED[-1]
         assert second.result().done.ms.queue > 0
         narrow.serves()
 

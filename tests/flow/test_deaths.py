@@ -17,7 +17,7 @@ from attest.receipt import Ended
 from guest.door import Process
 from sealroom import RefusedByGuest, SealroomError, Stream, Tone, Truncated
 from tests.flow import processes
-from tests.flow.programs.drills import COUNT_TO, Drill
+from tests.flow.programs.drills import COUNTED, Drill
 from tests.flow.site import Site, together
 from wire.api import ErrorCode
 
@@ -65,7 +65,7 @@ def test_the_neighbour_of_a_killed_worker_notices_nothing(drill: Site) -> None:
             kill(worker)
             counted += rest.result()
         assert isinstance(end_of(stream), RefusedByGuest)
-    assert "".join(counted).split() == [str(number) for number in range(COUNT_TO)]
+    assert "".join(counted).split() == COUNTED
     drill.serves()
 
 

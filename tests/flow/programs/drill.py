@@ -27,7 +27,7 @@ from guest.worker.modelfile import seal_model
 from guest.worker.prompts import load_prefix
 from guest.worker.rehearsal import rehearse
 from guest.worker.zygote import Zygote
-from tests.flow.programs.drills import COUNT_TO, PAUSE_S, Drill
+from tests.flow.programs.drills import COUNT_TO, PAUSE_S, Drill, word
 from tests.flow.programs.scannable import POLICY
 
 PREFIX = "rewrite-friendly"
@@ -66,7 +66,7 @@ class DrillEngine(Engine):
 
 def _talk(words: int, pause: Callable[[], None]) -> Iterator[str]:
     for number in range(words):
-        yield f"{number} "
+        yield f"{word(number)} "
         pause()
     if not words:
         pause()

@@ -20,3 +20,12 @@ class Drill(StrEnum):
 
 COUNT_TO = 20
 PAUSE_S = 0.1
+
+
+def word(number: int) -> str:
+    """What the drill counts with: words, because a long row of numbers may be somebody's telephone
+    number, and the guest lets none out that the request did not carry."""
+    return f"{chr(ord('a') + number // 26 % 26)}{chr(ord('a') + number % 26)}"
+
+
+COUNTED = [word(number) for number in range(COUNT_TO)]
