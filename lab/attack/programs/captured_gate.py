@@ -67,10 +67,11 @@ def ask(door: socket.socket) -> bool:
 def born(door: socket.socket) -> bool:
     """A worker of the gate's own making, announced to the keyholder, that then asks."""
     ours, theirs = pair()
-    pidfd = os.pidfd_open(os.getpid())
-    say(door, pack(Say.BORN, 7, b""), (theirs.fileno(), pidfd))
+    alive, pidfd = pair()  # readable at its end only, like a pidfd, which a gate may not open
+    say(door, pack(Say.BORN, 7, b""), (theirs.fileno(), pidfd.fileno()))
     theirs.close()
-    return ask(ours)
+    with alive, pidfd:
+        return ask(ours)
 
 
 def fork(door: socket.socket) -> bool:
