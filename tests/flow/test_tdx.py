@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -52,9 +53,16 @@ REFUSED = {
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> GuestPlan:
-    """A TDX guest with its bundle."""
-    plan = GuestPlan(platform=Platform.TDX, endorsements=tmp_path / "endorsements.json")
+def plan() -> Iterator[GuestPlan]:
+    """A TDX guest with its bundle, in a folder that the keyholder's user may look into."""
+    with tempfile.TemporaryDirectory(prefix="sealroom-") as folder:
+        Path(folder).chmod(0o755)
+        yield endorsed(Path(folder) / "endorsements.json")
+
+
+def endorsed(path: Path) -> GuestPlan:
+    """A plan whose bundle is there."""
+    plan = GuestPlan(platform=Platform.TDX, endorsements=path)
     lay(plan)
     return plan
 

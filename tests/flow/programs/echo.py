@@ -61,9 +61,9 @@ class EchoEngine(StubEngine):
 
 def main() -> None:
     """As `guest.worker.__main__.main`."""
+    rehearse()
     wiring, first = start(Process.ZYGOTE, policy=POLICY)
     seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
-    rehearse()
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
         engine=EchoEngine(),

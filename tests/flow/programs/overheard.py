@@ -16,6 +16,7 @@ from guest.child import start
 from guest.door import Process
 from guest.settings import AnswerSettings, GateSettings, ModelSettings, read_section
 from guest.worker import request
+from guest.worker.binding import load_llama
 from guest.worker.modelfile import seal_model
 from guest.worker.prompts import load_prefix
 from guest.worker.rehearsal import rehearse
@@ -41,12 +42,14 @@ class SpeakingEngine(OverheardEngine):
 
 def main() -> None:
     """As `guest.worker.__main__.main`."""
+    rehearse()
+    prefix = load_prefix(PREFIX)
+    load_llama()
     wiring, first = start(Process.ZYGOTE, policy=POLICY)
     model = read_section(first.body, ModelSettings)
     sealed = seal_model(first.fds[0], model.digest)
-    rehearse()
     engine = SpeakingEngine.load(sealed, context_tokens=model.context_tokens, threads=model.threads)
-    engine.learn(PREFIX, load_prefix(PREFIX))
+    engine.learn(PREFIX, prefix)
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
         engine=engine,
