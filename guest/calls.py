@@ -7,7 +7,7 @@ process. Only the zygote can make a process, and only by the fork that Python do
 none that opens, connects or makes one, so nothing of a request outlives it, on which the erasure
 receipt rests. The zygote's filter stays over its workers, so its table contains theirs.
 
-The tables were drawn from traces of the flow tests and then read line by line (ADR 0015).
+The tables were drawn from traces of a running guest and then read line by line (ADR 0015).
 """
 
 from __future__ import annotations
