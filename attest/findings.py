@@ -93,6 +93,7 @@ class Reason(StrEnum):
     TCB_RESERVED = "tcb-reserved-bytes"  # S9
     CHIP_ID_MASKED = "chip-id-masked"  # S10
     CHIP_ID_MISMATCH = "chip-id-mismatch"  # S10
+    CHIP_NOT_LISTED = "chip-not-listed"  # S10
     UNKNOWN_CSP = "unknown-cloud-provider"  # S10
     TCB_ORDER = "tcb-order"  # S11
     REPORTED_TCB_TOO_OLD = "reported-tcb-too-old"  # S11
@@ -121,6 +122,7 @@ class Reason(StrEnum):
 
     QUOTE_VERSION_NOT_ACCEPTED = "quote-version-not-accepted"  # T1
     BODY_TYPE_NOT_ACCEPTED = "body-type-not-accepted"  # T2
+    PLATFORM_NOT_LISTED = "platform-not-listed"  # T6
     QE_MISCSELECT = "qe-miscselect-mismatch"  # T7
     QE_ATTRIBUTES = "qe-attributes-mismatch"  # T7
     QE_SIGNER = "qe-signer-mismatch"  # T7

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drafts of policies: a strict one to fill in, and one that pins what given evidence claims.
 
-Both are documents as `attest.read_policy` reads them. The strict draft lacks the digests that only
-its user can know: those lists are empty, and a policy with an empty list is refused by name until
-it is filled in. A pinned draft is as good as the evidence it came from, whose signature it does
-not look at: it is made to vary one thing at a time.
+Both are documents as `attest.read_policy` reads them. The strict draft lacks the digests and the
+chips that only its user can know: those lists are empty, and a policy with an empty list is refused
+by name until it is filled in. A pinned draft is as good as the evidence it came from, whose
+signature it does not look at: it is made to vary one thing at a time.
 """
 
 from __future__ import annotations
@@ -103,6 +103,7 @@ def pinned_snp(claims: Claims) -> SnpPolicy:
         keys=frozenset({vek.kind}),
         csp_ids=frozenset() if vek.csp_id is None else frozenset({vek.csp_id}),
         masked_chip_id=report.chip_id_masked and vek.hwid is not None,
+        chips=None if report.chip_id_masked else frozenset({report.chip_id}),
         require_crl=False,
         products=(product,),
         vmpls=frozenset({report.vmpl}),
@@ -129,6 +130,7 @@ def _strict_snp(chosen: tuple[ProductLine, ...]) -> Document:
         "keys": ["vcek"],
         "csp_ids": [],
         "masked_chip_id": "false",
+        "chips": [],
         "require_crl": "true",
         "products": [_strict_product(line) for line in chosen],
         "vmpls": ["0"],

@@ -19,6 +19,8 @@ COMMENTS: Mapping[str, str] = {
     "snp.keys": "Who may sign: vcek, one chip's key; vlek, one cloud's.",
     "snp.csp_ids": "The clouds whose VLEK is accepted, as its certificate spells them.",
     "snp.masked_chip_id": "Whether a report under a VCEK may hide which chip it is from.",
+    "snp.chips": "CHIP_ID of each machine that is trusted (on Turin 8 bytes, then zeros); none "
+    "trusts every chip of AMD's, also in the hands of somebody who taps its memory.",
     "snp.require_crl": "Whether AMD's revocation list must come with the evidence, and be fresh.",
     "snp.products": "The lines of processors, each with its floors; a line that is not here is "
     "refused.",
@@ -47,6 +49,8 @@ COMMENTS: Mapping[str, str] = {
     "tdx.versions": "Versions of the quote: 4, 5.",
     "tdx.body_types": "Types of its TD report: 2 for TDX 1.0, 3 for 1.5, 4 for 1.5 extended.",
     "tdx.trailing_bytes": "Whether other bytes than zeros may follow the quote in its buffer.",
+    "tdx.ppids": "PPID of each machine that is trusted, from its PCK certificate; none trusts "
+    "every platform of Intel's, also in the hands of somebody who taps its memory.",
     "tdx.statuses": "Intel's ratings of the platform. UpToDate is the only good one.",
     "tdx.advisories": "Intel's advisories that may apply to the platform.",
     "tdx.evaluation": "The tcbEvaluationDataNumber of Intel's documents, at least.",

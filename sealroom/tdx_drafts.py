@@ -12,7 +12,7 @@ from typing import Any
 
 from attest import Refused
 from attest.findings import Finding, Outcome, Reason, Stage, apply
-from attest.tdx.certificate import parse_pck_chain
+from attest.tdx.certificate import Pck, parse_pck_chain
 from attest.tdx.claims import Claims
 from attest.tdx.collateral import Collateral, parse_collateral
 from attest.tdx.gaps import RECOVERY, RECOVERY_DATE
@@ -32,12 +32,16 @@ _PROTECTIVE = frozenset({TdAttribute.SEPT_VE_DISABLE, TdAttribute.LASS})
 
 
 def strict_tdx() -> dict[str, Any]:
-    """The part for TDX that leaves nothing open, but for the images that only its user knows."""
+    """The part for TDX that leaves nothing open, but for what only its user knows.
+
+    That is the platforms and the images.
+    """
     zeros = ["00" * 48]
     return {
         "versions": ["5"],
         "body_types": ["3"],
         "trailing_bytes": "false",
+        "ppids": [],
         "statuses": [TcbStatus.UP_TO_DATE.value],
         "advisories": [],
         "evaluation": str(RECOVERY),
@@ -63,23 +67,23 @@ def pinned_tdx(quote: bytes, collateral: bytes | None) -> tuple[TdxPolicy, tuple
         Refused: Intel has revoked the platform, which no policy can accept.
     """
     parsed = parse_quote(quote)
-    if collateral is None:
-        return _pinned(parsed, None, None), ()
-    material = parse_collateral(collateral)
     pck = parse_pck_chain(parsed.pck_chain).pck
+    if collateral is None:
+        return _pinned(parsed, pck, None, None), ()
+    material = parse_collateral(collateral)
     tcb_info, qe_identity = material.tcb_info, material.qe_identity
     evaluation = evaluate(tcb_info, qe_identity, pck, parsed.body, parsed.qe_report)
     if evaluation.status is TcbStatus.REVOKED:
         finding = Finding(Reason.TCB_STATUS_NOT_ACCEPTED, "any other status", evaluation.status)
         raise Refused(Stage.RULES, [finding])
-    policy = _pinned(parsed, material, evaluation)
+    policy = _pinned(parsed, pck, material, evaluation)
     claims = Claims(parsed, pck, tcb_info, qe_identity, evaluation)
     against: Outcome = apply(RULES, policy, claims)
     return policy, against.findings
 
 
 def _pinned(
-    quote: Quote, collateral: Collateral | None, evaluation: Evaluation | None
+    quote: Quote, pck: Pck, collateral: Collateral | None, evaluation: Evaluation | None
 ) -> TdxPolicy:
     body = quote.body
     status = None if evaluation is None else evaluation.status
@@ -95,6 +99,7 @@ def _pinned(
         versions=frozenset({quote.header.version}),
         body_types=frozenset({quote.body_type}),
         trailing_bytes=any(quote.trailing),
+        ppids=frozenset({pck.ppid}),
         statuses=frozenset({status or TcbStatus.UP_TO_DATE}),
         advisories=frozenset() if evaluation is None else frozenset(evaluation.advisories),
         evaluation=min((issue.evaluation for issue in issues), default=0),

@@ -120,6 +120,14 @@ RULES: tuple[GapRule[SnpPolicy], ...] = (
         (ABI,),
     ),
     GapRule(
+        "any-chip",
+        "snp.chips",
+        lambda p: p.chips is None,
+        "any chip of AMD's is trusted, also one whose owner reads its memory's bus or took its key "
+        "from it: Battering RAM, TEE.fail",
+        ("TOB-WAPI-10",),
+    ),
+    GapRule(
         "vmpl",
         "snp.vmpls",
         lambda p: bool(p.vmpls - {0}),

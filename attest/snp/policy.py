@@ -22,6 +22,7 @@ from attest.snp.tcb import Tcb, tcb
 Byte = Annotated[int, Whole(0, 255)]
 
 FLOORS_REMEMBERED = 64
+NO_CHIP = bytes(64)  # what a report says that hides its chip
 
 
 class Permission(StrEnum):
@@ -147,6 +148,8 @@ class SnpPolicy:
         keys: accepted kinds of signing key.
         csp_ids: clouds whose VLEK is accepted, as the certificate spells them.
         masked_chip_id: whether a VCEK report that hides the chip's identity is accepted.
+        chips: accepted chips, each by its CHIP_ID (on Turin 8 bytes, then zeros), or None for any
+            that AMD made; one that is hidden is on no list, whatever the kind of key.
         require_crl: whether a fresh CRL must come with the evidence.
         products: accepted product lines with their floors.
         vmpls: accepted privilege levels of the requester.
@@ -168,6 +171,7 @@ class SnpPolicy:
     keys: frozenset[KeyKind]
     csp_ids: frozenset[Annotated[str, Text(256)]]
     masked_chip_id: bool
+    chips: frozenset[Annotated[bytes, Hex(64)]] | None
     require_crl: bool
     products: tuple[ProductPolicy, ...]
     vmpls: frozenset[Annotated[int, Whole(0, 3)]]
@@ -186,13 +190,15 @@ class SnpPolicy:
 
     def __post_init__(self) -> None:
         for name in _NEVER_EMPTY:
-            if not getattr(self, name):
+            if not getattr(self, name) and getattr(self, name) is not None:
                 raise ValueError(f"{name} is empty, so nothing could be accepted")
         lines = [product.line for product in self.products]
         if len(set(lines)) != len(lines):
             raise ValueError("a product line stands twice")
         if bool(self.csp_ids) != (KeyKind.VLEK in self.keys):
             raise ValueError("csp_ids go with the key kind vlek, and the other way round")
+        if self.chips is not None and NO_CHIP in self.chips:
+            raise ValueError("chips has one that hides which it is")
         if self.platform_has & self.platform_lacks:
             raise ValueError("a platform bit is demanded and forbidden")
 
@@ -212,4 +218,5 @@ _NEVER_EMPTY = (
     "image_ids",
     "id_keys",
     "author_keys",
+    "chips",
 )

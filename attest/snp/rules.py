@@ -112,6 +112,13 @@ RULES: tuple[Rule[SnpPolicy, Claims], ...] = (
     ),
     Rule(
         "S10",
+        Reason.CHIP_NOT_LISTED,
+        lambda p, c: p.chips is None or c.report.chip_id in p.chips,
+        lambda p, c: any_hex(p.chips or frozenset()),
+        lambda c: c.report.chip_id.hex(),
+    ),
+    Rule(
+        "S10",
         Reason.UNKNOWN_CSP,
         lambda p, c: c.vek.csp_id is None or c.vek.csp_id in p.csp_ids,
         lambda p, c: words(p.csp_ids),

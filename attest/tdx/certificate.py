@@ -94,6 +94,7 @@ class Pck:
 
     Attributes:
         holder: the certificate proper.
+        ppid: which platform, as its provisioning knows it.
         cpu_svns: security versions of the 16 components that the key is certified for.
         pce_svn: security version of the provisioning certification enclave.
         pce_id: which such enclave.
@@ -101,6 +102,7 @@ class Pck:
     """
 
     holder: Holder
+    ppid: bytes
     cpu_svns: bytes
     pce_svn: int
     pce_id: bytes
@@ -165,6 +167,7 @@ def parse_pck(der: bytes) -> Pck:
     cpu_svns, pce_svn = _read_usual_tcb(reader, values[_TCB]) or _read_tcb(reader, values[_TCB])
     return Pck(
         holder=holder,
+        ppid=reader.value(values[_PPID], OCTET_STRING),
         cpu_svns=cpu_svns,
         pce_svn=pce_svn,
         pce_id=reader.value(values[_PCEID], OCTET_STRING),

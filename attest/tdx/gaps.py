@@ -28,6 +28,14 @@ _NOTHING = bytes(48)
 
 RULES: tuple[GapRule[TdxPolicy], ...] = (
     GapRule(
+        "tdx-any-platform",
+        "tdx.ppids",
+        lambda p: p.ppids is None,
+        "any platform of Intel's is trusted, also one whose owner reads its memory's bus or took a "
+        "key from it: WireTap, TEE.fail",
+        ("TOB-WAPI-10",),
+    ),
+    GapRule(
         "tdx-status",
         "tdx.statuses",
         lambda p: bool(p.statuses - {TcbStatus.UP_TO_DATE}),

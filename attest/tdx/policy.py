@@ -69,6 +69,8 @@ class TdxPolicy:
         versions: accepted quote versions.
         body_types: accepted types of TD report: 2 (TDX 1.0), 3 (1.5), 4 (1.5, extended).
         trailing_bytes: whether other bytes than zeros may follow a quote in its buffer.
+        ppids: accepted platforms, each by the PPID in its PCK certificate, or None for any that
+            Intel has certified.
         statuses: accepted ratings of the platform.
         advisories: Intel's advisories that may apply to the platform.
         evaluation: lowest accepted tcbEvaluationDataNumber, of TCB information and QE identity.
@@ -89,6 +91,7 @@ class TdxPolicy:
     versions: frozenset[Annotated[int, Whole(4, 5)]]
     body_types: frozenset[Annotated[int, Whole(2, 4)]]
     trailing_bytes: bool
+    ppids: frozenset[Annotated[bytes, Hex(16)]] | None
     statuses: frozenset[TcbStatus]
     advisories: frozenset[Annotated[str, Text(ADVISORY_MAX_CHARACTERS)]]
     evaluation: Annotated[int, Whole(0, 2**31 - 1)]
@@ -125,4 +128,5 @@ _NEVER_EMPTY = (
     "owners",
     "owner_configs",
     "seam_modules",
+    "ppids",
 )

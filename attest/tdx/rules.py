@@ -90,6 +90,13 @@ RULES: tuple[Rule[TdxPolicy, Claims], ...] = (
         lambda c: str(c.quote.body_type),
     ),
     Rule(
+        "T6",
+        Reason.PLATFORM_NOT_LISTED,
+        lambda p, c: p.ppids is None or c.pck.ppid in p.ppids,
+        lambda p, c: any_hex(p.ppids or frozenset()),
+        lambda c: c.pck.ppid.hex(),
+    ),
+    Rule(
         "T7",
         Reason.QE_MISCSELECT,
         lambda p, c: (

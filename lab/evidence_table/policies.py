@@ -53,6 +53,7 @@ def tdx_policy(quote: bytes, collateral: bytes, *, rated: bool = True) -> TdxPol
         versions=frozenset({4, 5}),
         body_types=frozenset({2, 3}),
         trailing_bytes=True,
+        ppids=None,
         statuses=ANY_STATUS if rated else NO_STATUS,
         advisories=named if rated else frozenset(),
         evaluation=0,

@@ -91,6 +91,11 @@ class MockSnp:
         """The chip's identity."""
         return self.derive("hwid", PRODUCTS[self.line].hwid_bytes)
 
+    @property
+    def chip_id(self) -> bytes:
+        """The chip's identity as a report has it."""
+        return self.hwid.ljust(64, b"\x00")
+
     def key(self, level: Tcb) -> EllipticCurvePrivateKey:
         """The signing key for a TCB level: another level has another key."""
         seed = self.derive(f"{self.kind} {level.raw.hex()}", 72)
@@ -128,7 +133,7 @@ class MockSnp:
             "report_id": self.derive("report id", 32),
             "report_id_ma": b"\xff" * 32,
             "reported_tcb": level,
-            "chip_id": self.hwid.ljust(64, b"\x00"),
+            "chip_id": self.chip_id,
             "committed_tcb": level,
             "launch_tcb": level,
             "cpuid_family": cpuid[0],

@@ -59,6 +59,7 @@ class SnpFault(StrEnum):
     TCB_RESERVED = "tcb-reserved"
     MASKED_CHIP_ID = "masked-chip-id"
     OTHER_CHIP = "other-chip"
+    UNLISTED_CHIP = "unlisted-chip"
     OTHER_CLOUD = "other-cloud"
     TCB_ORDER = "tcb-order"
     STALE_TCB = "stale-tcb"
@@ -156,6 +157,11 @@ def _another(line: ProductLine) -> ProductLine:
     return ProductLine.GENOA if line is ProductLine.MILAN else ProductLine.MILAN
 
 
+def _elsewhere(chip: MockSnp) -> MockSnp:
+    """Another chip of the same line."""
+    return MockSnp(line=chip.line, version=chip.version, seed=f"not {chip.seed}")
+
+
 def _cpuid(line: ProductLine) -> Values:
     names = ("cpuid_family", "cpuid_model", "cpuid_stepping")
     return dict(zip(names, CPUIDS[line], strict=True))
@@ -231,11 +237,23 @@ SNP_FAULTS: dict[SnpFault, SnpSpoil] = {
     ),
     SnpFault.VEK_OF_OTHER_TCB: _spoil("S9", Reason.TCB_MISMATCH, vek=lambda c: {"tcb": _newer(c)}),
     SnpFault.TCB_RESERVED: _spoil("S9", Reason.TCB_RESERVED, report=_reserved),
-    SnpFault.MASKED_CHIP_ID: _set("S10", Reason.CHIP_ID_MASKED, chip_id=bytes(64)),
+    SnpFault.MASKED_CHIP_ID: _spoil(
+        "S10",
+        Reason.CHIP_ID_MASKED,
+        Reason.CHIP_NOT_LISTED,
+        report=lambda _: {"chip_id": bytes(64)},
+    ),
     SnpFault.OTHER_CHIP: _spoil(
         "S10",
         Reason.CHIP_ID_MISMATCH,
-        report=lambda c: {"chip_id": (b"\x01" * len(c.hwid)).ljust(64, b"\x00")},
+        Reason.CHIP_NOT_LISTED,
+        report=lambda c: {"chip_id": _elsewhere(c).chip_id},
+    ),
+    SnpFault.UNLISTED_CHIP: _spoil(
+        "S10",
+        Reason.CHIP_NOT_LISTED,
+        report=lambda c: {"chip_id": _elsewhere(c).chip_id},
+        vek=lambda c: {"identity": _elsewhere(c).hwid},
     ),
     SnpFault.OTHER_CLOUD: _spoil(
         "S10",

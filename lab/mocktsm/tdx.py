@@ -7,13 +7,14 @@ certification key (PCK) and, for the same request, the same quote, byte for byte
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from attest.tdx.certificate import PCK_NAME
 from lab.mocktsm.intel_collateral import collateral_members
-from lab.mocktsm.intel_pki import Life, Signer, pck_certificate
+from lab.mocktsm.intel_pki import Life, PckValues, Signer, pck_certificate
 from lab.mocktsm.tdx_quote import MOCK_MRTD, MOCK_RTMRS, pck_chain, quote
 
 Parts = dict[str, Any]
@@ -48,11 +49,16 @@ class MockTdx:
         self.mrtd = mrtd
         self.rtmrs = rtmrs
         self.pck = Signer(PCK_NAME, f"PCK {seed}")
+        self.ppid = hashlib.shake_256(f"PPID {seed}".encode()).digest(16)
 
     @property
     def measurement(self) -> bytes:
         """The TD's MRTD."""
         return self.mrtd
+
+    def certificate(self, **changes: Any) -> bytes:
+        """The PCK certificate; ``changes`` are arguments of `pck_certificate`."""
+        return pck_certificate(PckValues(ppid=self.ppid), **({"subject": self.pck} | changes))
 
     def quote(self, report_data: bytes, changes: Mapping[str, Any] | None = None) -> bytes:
         """A signed quote over 64 bytes; ``changes`` are arguments of `lab.mocktsm.tdx_quote.quote`.
@@ -69,7 +75,7 @@ class MockTdx:
             "attestation": f"attestation key {self.seed}",
         }
         if "chain" not in given:
-            parts["chain"] = pck_chain(pck_certificate(subject=self.pck))
+            parts["chain"] = pck_chain(self.certificate())
         return quote(**(parts | given | {"body": own | given.get("body", {})}))
 
     def collateral(self, life: Life, changes: Mapping[str, Any] | None = None) -> bytes:

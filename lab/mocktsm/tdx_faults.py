@@ -36,7 +36,6 @@ from lab.mocktsm.intel_pki import (
     Signer,
     crl,
     pck_ca_certificate,
-    pck_certificate,
     pem,
     root_certificate,
     tcb_signer_certificate,
@@ -82,6 +81,7 @@ class TdxFault(StrEnum):
     COLLATERAL_EXPIRED = "collateral-expired"
     OTHER_FMSPC = "other-fmspc"
     OTHER_PCE = "other-pce"
+    OTHER_PLATFORM = "other-platform"
     FORGED_QE_REPORT = "forged-qe-report"
     UNBOUND_KEY = "unbound-key"
     QE_MISCSELECT = "qe-miscselect"
@@ -166,7 +166,17 @@ def _chain(rule: str, reason: Reason, pck: Callable[[MockTdx], bytes], **others:
 
 
 def _own(platform: MockTdx) -> bytes:
-    return pck_certificate(subject=platform.pck)
+    return platform.certificate()
+
+
+def _elsewhere(platform: MockTdx) -> Parts:
+    """Another platform has the same TD, and quotes it with keys of its own."""
+    other = MockTdx(version=platform.version, seed=f"not {platform.seed}")
+    return {
+        "pck": other.pck,
+        "chain": pck_chain(other.certificate()),
+        "attestation": f"attestation key {other.seed}",
+    }
 
 
 def _tcb(life: Life, **changes: Any) -> Parts:
@@ -216,17 +226,13 @@ TDX_FAULTS: dict[TdxFault, TdxSpoil] = {
     TdxFault.FORGED_CA: _chain(
         "T3", Reason.PCK_CA_SIGNATURE, _own, ca=pck_ca_certificate(signer=OTHER_ROOT)
     ),
-    TdxFault.FORGED_PCK: _chain(
-        "T3", Reason.PCK_SIGNATURE, lambda p: pck_certificate(subject=p.pck, ca=IMPOSTOR)
-    ),
+    TdxFault.FORGED_PCK: _chain("T3", Reason.PCK_SIGNATURE, lambda p: p.certificate(ca=IMPOSTOR)),
     TdxFault.PCK_NOT_YET_VALID: _chain(
         "T3",
         Reason.NOT_YET_VALID,
-        lambda p: pck_certificate(subject=p.pck, life=FUTURE),
+        lambda p: p.certificate(life=FUTURE),
     ),
-    TdxFault.PCK_EXPIRED: _chain(
-        "T3", Reason.EXPIRED, lambda p: pck_certificate(subject=p.pck, life=PAST)
-    ),
+    TdxFault.PCK_EXPIRED: _chain("T3", Reason.EXPIRED, lambda p: p.certificate(life=PAST)),
     TdxFault.FORGED_ROOT_CRL: _collateral(
         "T4", Reason.ROOT_CRL_SIGNATURE, lambda life: {"root_ca_crl": _crl(OTHER_ROOT, life)}
     ),
@@ -292,6 +298,7 @@ TDX_FAULTS: dict[TdxFault, TdxSpoil] = {
     TdxFault.OTHER_PCE: _collateral(
         "T6", Reason.PCEID_MISMATCH, lambda life: _tcb(life, pceId="0001")
     ),
+    TdxFault.OTHER_PLATFORM: _spoil("T6", Reason.PLATFORM_NOT_LISTED, quote=_elsewhere),
     TdxFault.FORGED_QE_REPORT: _spoil(
         "T7",
         Reason.QE_REPORT_SIGNATURE,

@@ -125,8 +125,9 @@ BREAKS: dict[Reason, tuple[Stage, Callable[[], Case]]] = {
     Reason.PRODUCT_NOT_ACCEPTED: (R, lambda: good().product(line=ProductLine.GENOA)),
     Reason.TCB_MISMATCH: (R, lambda: good(vek={"tcb": NEWER})),
     Reason.TCB_RESERVED: (R, lambda: reported(current_tcb=WITH_RESERVED)),
-    Reason.CHIP_ID_MASKED: (R, lambda: reported(chip_id=bytes(64))),
-    Reason.CHIP_ID_MISMATCH: (R, lambda: reported(chip_id=b"\x01" * 64)),
+    Reason.CHIP_ID_MASKED: (R, lambda: reported(chip_id=bytes(64)).snp(chips=None)),
+    Reason.CHIP_ID_MISMATCH: (R, lambda: reported(chip_id=b"\x01" * 64).snp(chips=None)),
+    Reason.CHIP_NOT_LISTED: (R, lambda: good().snp(chips=frozenset({b"\x01" * 64}))),
     Reason.UNKNOWN_CSP: (
         R,
         lambda: good(kind=KeyKind.VLEK).snp(csp_ids=frozenset({"another cloud"})),

@@ -62,6 +62,7 @@ def test_no_field_can_be_left_out(path: Path) -> None:
                 "image_ids",
                 "id_keys",
                 "author_keys",
+                "chips",
             )
         ),
         *(
@@ -76,6 +77,8 @@ def test_no_field_can_be_left_out(path: Path) -> None:
         (("snp", "vmpls"), ["4"], "wanted 0 to 3"),
         (("snp", "versions"), ["6"], "wanted 2 to 5"),
         (("snp", "measurements"), ["00"], "48 bytes"),
+        (("snp", "chips"), ["00" * 64], "hides which it is"),
+        (("snp", "chips"), ["59790fb1c39f35c1"], "64 bytes"),
         (("snp", "debug"), "true", "unknown 'debug'"),
         (("statement", "life_s"), "0", "wanted 1"),
         (("format",), "sealroom-policy/2", "sealroom-policy/1"),

@@ -82,6 +82,7 @@ def _snp_policy(item: SnpItem) -> SnpPolicy:
         keys=frozenset(KeyKind),
         csp_ids=frozenset({csp_id or "any cloud"}),
         masked_chip_id=True,
+        chips=None,
         require_crl=False,
         products=tuple(
             ProductPolicy(
@@ -137,6 +138,7 @@ def _tdx_policy(data: bytes) -> TdxPolicy:
         versions=frozenset({4, 5}),
         body_types=frozenset({2, 3, 4}),
         trailing_bytes=True,
+        ppids=None,
         statuses=frozenset(TcbStatus) - {TcbStatus.REVOKED},
         advisories=ADVISORIES,
         evaluation=0,

@@ -76,7 +76,7 @@ def test_every_row_of_every_table_is_changed() -> None:
     rows = sum(
         path.read_text(encoding="utf-8").count("    Rule(") for path in ROOT.glob("attest/**/*.py")
     )
-    assert len(mutants(["attest"], frozenset({Kind.RULE}))) == rows >= 98
+    assert len(mutants(["attest"], frozenset({Kind.RULE}))) == rows >= 100
 
 
 @pytest.mark.parametrize("room", ["attest.snp", "attest.tdx"])

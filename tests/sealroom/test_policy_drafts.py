@@ -13,6 +13,7 @@ from attest.lint import lint, platform_gaps
 from attest.policy import Policy
 from attest.snp.policy import SnpPolicy
 from attest.snp.product import ProductLine
+from attest.snp.report import parse_report
 from attest.tdx.policy import TdxPolicy
 from sealroom.cli import main
 from sealroom.errors import TrustFileError
@@ -34,6 +35,7 @@ LATE = {"SnpPolicy": SnpPolicy, "TdxPolicy": TdxPolicy}
 def filled_in(lines: tuple[ProductLine, ...]) -> dict[str, Any]:
     document = strict(lines)
     document["snp"]["measurements"] = ["ab" * 48]
+    document["snp"]["chips"] = ["cd" * 64]
     for name, byte in TO_FILL_IN.items():
         document["statement"][name] = [byte * 32]
     return document
@@ -123,6 +125,25 @@ def test_a_bare_reports_policy_has_its_own_digest(tmp_path: Path) -> None:
     other = load_policy(str(pinned(tmp_path / "b.yaml", "turin-ms-tav")))
     assert digest(one) == digest(load_policy(str(tmp_path / "a.yaml"))) != digest(other)
     assert "stale-tcb" not in {gap.rule for gap in platform_gaps(other.snp, other.tdx)}
+
+
+def test_a_pinned_policy_lists_the_chip_of_its_report(tmp_path: Path) -> None:
+    policy = load_policy(str(pinned(tmp_path / "a.yaml", "turin-ms-tav")))
+    chip_id = parse_report((FOLDER / "turin-ms-tav" / "report.bin").read_bytes()).chip_id
+    assert policy.snp is not None
+    assert policy.snp.chips == frozenset({chip_id})
+
+
+def test_a_pinned_policy_lists_no_chip_for_a_report_that_hides_it(tmp_path: Path) -> None:
+    report = bytearray((FOLDER / "milan-virtee" / "report.bin").read_bytes())
+    report[0x1A0:0x1E0] = bytes(64)
+    (tmp_path / "report").write_bytes(report)
+    options = ["--report", str(tmp_path / "report")]
+    options += ["--cert", str(FOLDER / "milan-virtee" / "vek.der")]
+    assert main(["policy", "init", *options, "--output", str(tmp_path / "p.yaml")]) == 0
+    policy = load_policy(str(tmp_path / "p.yaml"))
+    assert policy.snp is not None
+    assert {gap.rule for gap in platform_gaps(policy.snp, None)} >= {"any-chip", "masked-chip"}
 
 
 def test_a_report_requested_by_the_host_cannot_be_pinned(tmp_path: Path, capsys: Capture) -> None:

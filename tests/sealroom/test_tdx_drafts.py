@@ -90,7 +90,8 @@ def test_an_outdated_platform_is_refused_without_its_collateral(
 def test_every_other_quote_is_refused_by_a_pinned_policy() -> None:
     policy, _ = pinned_tdx(BUNDLES["v4-phala"].quote, BUNDLES["v4-phala"].collateral)
     other = TdxCase(policy=policy).refusal()
-    assert {"unknown-measurement", "unknown-seam-module"} <= {f.reason for f in other.findings}
+    found = {finding.reason for finding in other.findings}
+    assert {"platform-not-listed", "unknown-measurement", "unknown-seam-module"} <= found
 
 
 @pytest.mark.parametrize("body_type", [2, 3, 4])
@@ -150,8 +151,10 @@ def test_an_evidence_object_has_its_own_collateral(
 def filled_in(document: dict[str, Any]) -> Policy:
     if document["snp"] != "none":
         document["snp"]["measurements"] = ["ab" * 48]
+        document["snp"]["chips"] = ["cd" * 64]
     image = dict.fromkeys(("mrtd", "rtmr0", "rtmr1", "rtmr2", "rtmr3"), "ab" * 48)
     document["tdx"]["images"] = [image]
+    document["tdx"]["ppids"] = ["cd" * 16]
     for name in ("models", "prompts", "configurations"):
         document["statement"][name] = ["11" * 32]
     return read_policy(document)

@@ -127,7 +127,7 @@ def _pck_values(der: bytes) -> PckValues:
         pce_id=pck.pce_id,
         fmspc=pck.fmspc,
         sgx_type=value(found, f"{_SGX}.5", "1")[0],
-        ppid=value(found, f"{_SGX}.1", "1"),
+        ppid=pck.ppid,
         instance=None,
     )
     if parse_certificate(der).issuer != PLATFORM_CA.name:

@@ -12,6 +12,7 @@ from typing import Any
 from attest import SnpEndorsements
 from attest.snp.key_kind import KeyKind
 from attest.snp.policy import (
+    NO_CHIP,
     AbiFloor,
     FirmwareFloor,
     Permission,
@@ -73,6 +74,7 @@ def fitting_policy(sample: Sample) -> SnpPolicy:
         keys=frozenset({KeyKind(sample.expected["key"])}),
         csp_ids=frozenset({csp_id} if csp_id else ()),
         masked_chip_id=False,
+        chips=frozenset({report.chip_id}) - {NO_CHIP} or None,
         require_crl=False,
         products=(
             ProductPolicy(

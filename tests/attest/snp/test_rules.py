@@ -10,10 +10,12 @@ import pytest
 from attest import Reason, SnpEndorsements
 from attest.snp.certificate import Vek, parse_vek
 from attest.snp.claims import Claims
+from attest.snp.key_kind import KeyKind
 from attest.snp.policy import AbiFloor, FirmwareFloor
 from attest.snp.product import ProductLine
 from attest.snp.report import parse_report
 from attest.snp.rules import PRODUCT_RULES, RULES
+from lab.mocktsm import MockSnp
 from tests.attest.case import good
 
 CASE = good()
@@ -69,3 +71,32 @@ def test_the_firmware_of_the_floor_is_new_enough() -> None:
     (rule,) = (rule for rule in PRODUCT_RULES if rule.reason is Reason.FIRMWARE_TOO_OLD)
     assert rule.holds(product, CLAIMS)
     assert not rule.holds(replace(product, firmware=replace(firmware, build=build + 1)), CLAIMS)
+
+
+@pytest.mark.parametrize("kind", KeyKind)
+@pytest.mark.parametrize("line", ProductLine)
+def test_a_listed_chip_is_accepted_whatever_its_key(line: str, kind: KeyKind) -> None:
+    case = good(line=line, kind=kind)
+    assert case.snp_policy.chips == frozenset({MockSnp(line=line).chip_id})
+    case.verify()
+    case.snp(chips=frozenset({b"\x01" * 64, MockSnp(line=line).chip_id})).verify()
+
+
+@pytest.mark.parametrize("chip_id", [bytes(64), b"\x01" * 64], ids=["none", "another"])
+def test_under_a_list_a_vlek_report_names_a_chip_on_it(chip_id: bytes) -> None:
+    case = good(kind=KeyKind.VLEK, report={"chip_id": chip_id})
+    assert [finding.reason for finding in case.refusal().findings] == [Reason.CHIP_NOT_LISTED]
+    case.snp(chips=None).verify()
+
+
+def test_under_a_list_no_chip_may_hide_even_where_hiding_is_accepted() -> None:
+    case = good(report={"chip_id": bytes(64)}).snp(masked_chip_id=True)
+    assert [finding.reason for finding in case.refusal().findings] == [Reason.CHIP_NOT_LISTED]
+
+
+def test_on_turin_eight_bytes_and_zeros_are_the_chip() -> None:
+    turin = MockSnp(line=ProductLine.TURIN)
+    assert turin.chip_id == turin.hwid + bytes(56)
+    longer = turin.hwid + b"\x01" * 56
+    case = good(line=ProductLine.TURIN).snp(chips=frozenset({longer}))
+    assert [finding.reason for finding in case.refusal().findings] == [Reason.CHIP_NOT_LISTED]

@@ -202,5 +202,6 @@ BREAKS: dict[Reason, tuple[Stage, Callable[[], TdxCase]]] = {
     Reason.UNKNOWN_CONFIG_ID: (R, lambda: quoted(body={"mrconfigid": ONES})),
     Reason.UNKNOWN_OWNER: (R, lambda: quoted(body={"mrowner": ONES})),
     Reason.UNKNOWN_OWNER_CONFIG: (R, lambda: quoted(body={"mrownerconfig": ONES})),
+    Reason.PLATFORM_NOT_LISTED: (R, lambda: quoted().under(ppids=frozenset({bytes(16)}))),
     Reason.UNKNOWN_SEAM_MODULE: (R, lambda: quoted().under(seam_modules=frozenset({ONES}))),
 }

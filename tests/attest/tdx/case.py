@@ -24,6 +24,7 @@ STRICT = TdxPolicy(
     versions=frozenset({4, 5}),
     body_types=frozenset({2, 3}),
     trailing_bytes=False,
+    ppids=None,
     statuses=frozenset({TcbStatus.UP_TO_DATE}),
     advisories=frozenset(),
     evaluation=17,

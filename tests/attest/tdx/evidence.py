@@ -11,6 +11,7 @@ from typing import Any
 
 from attest.result import VerifiedReport
 from attest.roots import intel_roots
+from attest.tdx.certificate import parse_pck_chain
 from attest.tdx.policy import TdAttribute, TdImage, TdxPolicy
 from attest.tdx.quote import TdReport15, parse_quote
 from attest.tdx.status import TcbStatus
@@ -64,6 +65,7 @@ def permissive(quote: bytes, *, statuses: frozenset[TcbStatus] | None = None) ->
         versions=frozenset({4, 5}),
         body_types=frozenset({2, 3}),
         trailing_bytes=True,
+        ppids=frozenset({ppid(quote)}),
         statuses=statuses or frozenset(TcbStatus) - {TcbStatus.REVOKED},
         advisories=ANY_ADVISORY,
         evaluation=0,
@@ -88,6 +90,7 @@ def strict(quote: bytes) -> TdxPolicy:
         versions=frozenset({4, 5}),
         body_types=frozenset({2, 3}),
         trailing_bytes=False,
+        ppids=frozenset({ppid(quote)}),
         statuses=frozenset({TcbStatus.UP_TO_DATE}),
         advisories=frozenset(),
         evaluation=17,
@@ -103,6 +106,11 @@ def strict(quote: bytes) -> TdxPolicy:
         owner_configs=zeros,
         seam_modules=None,
     )
+
+
+def ppid(quote: bytes) -> bytes:
+    """Which platform a quote is from."""
+    return parse_pck_chain(parse_quote(quote).pck_chain).pck.ppid
 
 
 def image(quote: bytes) -> TdImage:

@@ -73,7 +73,7 @@ def tcb_pairs() -> list[bytes]:
 def test_the_extension_is_read() -> None:
     pck = parse_pck(CERTIFICATE)
     assert (pck.cpu_svns, pck.pce_svn) == (VALUES.cpu_svns, VALUES.pce_svn)
-    assert (pck.pce_id, pck.fmspc) == (VALUES.pce_id, VALUES.fmspc)
+    assert (pck.ppid, pck.pce_id, pck.fmspc) == (VALUES.ppid, VALUES.pce_id, VALUES.fmspc)
     assert pck.holder.certificate.der == CERTIFICATE
 
 

@@ -49,6 +49,7 @@ def test_no_field_can_be_left_out(path: tuple[str | int, ...]) -> None:
                 "owners",
                 "owner_configs",
                 "seam_modules",
+                "ppids",
                 "service_tds",
             )
         ),

@@ -215,7 +215,7 @@ def test_the_mock_mints_the_same_sgx_extension(expected: dict[str, Any]) -> None
         pce_svn=pck.pce_svn,
         pce_id=pck.pce_id,
         fmspc=pck.fmspc,
-        ppid=octets(real, 1),
+        ppid=pck.ppid,
         instance=octets(real, 6),
         configuration=(real[-37] != 0, real[-19] != 0, real[-1] != 0),
     )

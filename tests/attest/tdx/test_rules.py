@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from attest import Reason
 from attest.result import Notice
 from attest.tdx.status import TcbStatus
 from lab.mocktsm.intel_collateral import DATE, level, module, platform_tcb, qe_identity, tcb_info
+from lab.mocktsm.intel_pki import PckValues, pck_certificate
+from lab.mocktsm.tdx_quote import pck_chain
 from tests.attest.tdx.case import TdxCase, collated, quoted
 
 TOO_HIGH = {"isvsvn": 250}
@@ -49,3 +53,17 @@ def test_what_is_not_up_to_date_is_noted_where_a_policy_accepts_it() -> None:
 @pytest.mark.parametrize("body_type", [2, 3])
 def test_a_good_td_is_accepted_without_a_note(body_type: int) -> None:
     assert notices(quoted(body_type=body_type)) == []
+
+
+def test_a_listed_platform_is_accepted() -> None:
+    ours = PckValues().ppid
+    quoted().under(ppids=frozenset({ours})).verify()
+    quoted().under(ppids=frozenset({bytes(16), ours})).verify()
+
+
+def test_the_ppid_is_the_one_that_intel_certified() -> None:
+    """Another platform's quote, all of it genuine, is that platform's."""
+    other = replace(PckValues(), ppid=b"\x01" * 16)
+    case = quoted(chain=pck_chain(pck_certificate(other)))
+    assert reasons(case.under(ppids=frozenset({PckValues().ppid}))) == [Reason.PLATFORM_NOT_LISTED]
+    case.under(ppids=frozenset({other.ppid})).verify()
