@@ -81,6 +81,12 @@ ROWS: Final = (
         "name another chip than the one whose key signed",
     ),
     _Row(
+        SnpFault.UNLISTED_CHIP,
+        "snp-unlisted-chip",
+        "TOB-WAPI-10 (any CPU trusted); Battering RAM, TEE.fail",
+        "run the image on a genuine chip that is the attacker's own, memory bus and all",
+    ),
+    _Row(
         SnpFault.MASKED_CHIP_ID,
         "snp-masked-chip",
         "TOB-WAPI-10 (any CPU trusted)",
@@ -175,6 +181,12 @@ ROWS: Final = (
         "tdx-pck-revoked",
         "WireTap, TEE.fail (extracted attestation keys); CWE-299",
         "use a platform whose certificate Intel has revoked",
+    ),
+    _Row(
+        TdxFault.OTHER_PLATFORM,
+        "tdx-unlisted-platform",
+        "TOB-WAPI-10 (any CPU trusted); WireTap, TEE.fail",
+        "run the image on a genuine platform that is the attacker's own, memory bus and all",
     ),
     _Row(
         TdxFault.COLLATERAL_EXPIRED,
