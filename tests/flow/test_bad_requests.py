@@ -195,6 +195,7 @@ def test_a_refused_request_is_not_opened_when_it_comes_again_mended(
     assert sealed.post(url) == refused(config, url)
 
 
+@pytest.mark.slow
 def test_of_a_hundred_copies_at_once_exactly_one_is_answered(house: Site, url: str) -> None:
     config = key_configs(url)[Kem.XWING]
     sealed: Sealed = seal(config, rewrite_message())

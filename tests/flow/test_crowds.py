@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+import pytest
 from grpclib.client import Channel as Client
 from typing_extensions import override
 
@@ -22,6 +23,8 @@ from tests.flow.client import EVIDENCE, Reply, ask
 from tests.flow.site import Site, together
 from tests.guest.gate.house import LIMITS
 from tests.guest.keyholder.hall import hall
+
+pytestmark = pytest.mark.slow
 
 CROWD = 500
 CONNECTIONS = 5

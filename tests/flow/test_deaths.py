@@ -69,6 +69,7 @@ def test_the_neighbour_of_a_killed_worker_notices_nothing(drill: Site) -> None:
     drill.serves()
 
 
+@pytest.mark.slow
 def test_a_killed_zygote_is_told_of_under_seal(drill: Site) -> None:
     """Its workers die with it, and nobody is left to say how."""
     with talking(drill) as stream:
@@ -80,6 +81,7 @@ def test_a_killed_zygote_is_told_of_under_seal(drill: Site) -> None:
     drill.serves_again()
 
 
+@pytest.mark.slow
 def test_a_killed_keyholder_leaves_an_answer_without_its_end(drill: Site) -> None:
     """The keys are gone: nobody can seal the final chunk, and what is sealed next is to others."""
     with drill.room() as room:
@@ -100,6 +102,7 @@ def test_a_killed_gate_leaves_an_answer_without_its_end(drill: Site) -> None:
     drill.serves_again()
 
 
+@pytest.mark.slow
 def test_a_killed_init_takes_everything_along(drill: Site) -> None:
     pids = list(drill.pids().values())
     with talking(drill) as stream:

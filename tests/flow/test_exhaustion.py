@@ -29,6 +29,8 @@ from tests.flow.site import SCANNABLE, Site, error_of, standing, together
 from tests.flow.test_busy import health
 from wire.suites import Kem
 
+pytestmark = pytest.mark.slow
+
 PLAN = GuestPlan(slots=2, waiting_max=2, idle_max_s=2, deadline_s=4, tick_ms=50)
 MARK = "0123456789abcdef"
 SLOW_SENDERS = 20
@@ -113,7 +115,6 @@ def test_without_room_for_a_worker_a_request_is_busy(crowded: Site, what: signal
     assert crowded.pids() == pids
 
 
-@pytest.mark.slow
 def test_without_any_descriptor_the_zygote_loses_its_door_and_the_guest_mends_itself(
     crowded: Site,
 ) -> None:
@@ -146,7 +147,6 @@ def test_a_disk_on_which_nothing_more_can_be_written_changes_nothing(site: Site)
 # What stands still
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("process", [Process.KEYHOLDER, Process.ZYGOTE, Process.GATE])
 def test_a_process_that_stands_still_is_told_in_time_and_goes_on(
     site: Site, process: Process
@@ -163,7 +163,6 @@ def test_a_process_that_stands_still_is_told_in_time_and_goes_on(
     assert health(site).running == 0
 
 
-@pytest.mark.slow
 def test_a_worker_that_stands_still_is_ended_at_its_deadline(site: Site) -> None:
     echo_again(site)
     with site.room() as room, together(1) as pool:
@@ -216,7 +215,6 @@ def test_senders_of_one_byte_at_a_time_hold_up_nobody(site: Site) -> None:
     assert health(site).running == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("where", ["gate", "ingress"])
 def test_ten_thousand_idle_connections_cost_a_place_and_no_answer(site: Site, where: str) -> None:
     """What is one too many is closed at once. The ingress gives a silent one up after some seconds,

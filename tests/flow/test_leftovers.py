@@ -6,6 +6,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from guest.door import Process
 from guest.init import ENVIRONMENT
 from lab.memscan import children
@@ -23,6 +25,7 @@ def held(site: Site) -> dict[Process, int]:
     return {process: processes.descriptors(pid) for process, pid in site.pids().items()}
 
 
+@pytest.mark.slow
 def test_requests_leave_no_process_and_no_descriptor_behind(house: Site) -> None:
     before, pids = held(house), house.pids()
     with house.room() as room, together(2) as pool:

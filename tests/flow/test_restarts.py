@@ -19,6 +19,8 @@ from tests.flow.test_busy import health
 from tests.flow.test_exhaustion import MARK, echo, echo_again, echo_program
 from wire.suites import Kem
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:

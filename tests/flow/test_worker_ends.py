@@ -76,6 +76,7 @@ def test_a_client_that_goes_frees_its_slot(drill: Site) -> None:
     drill.serves()
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_stops_nobody(drill: Site) -> None:
     with drill.room() as room:
         unread = room.rewrite_stream(Drill.BABBLE, Tone.FRIENDLY)

@@ -15,7 +15,7 @@ from wire.ohttp import Mode
 
 CHAT = (Message("Ana", "18:04", "where do we meet?"),)
 TEXT = "".join(WORDS)
-SHORT = Timeouts(connect_s=1, evidence_s=0.3, first_byte_s=0.3, idle_s=0.3, total_s=5)
+SHORT = Timeouts(connect_s=1, evidence_s=3, first_byte_s=0.3, idle_s=0.3, total_s=5)
 MEDIA = Mode.CHUNKED.response_media
 
 

@@ -9,7 +9,15 @@ import pytest
 import sealroom
 from attest import Finding, FormatError, Reason, Refused, Stage
 from sealroom.cli import EXIT_CODES_HELP
-from sealroom.errors import EXIT_CODES, STAGE_EXIT_CODES, NotTrusted, SealroomError, exit_code
+from sealroom.errors import (
+    EXIT_ATTACK_SUCCEEDED,
+    EXIT_ATTACK_UNCLEAR,
+    EXIT_CODES,
+    STAGE_EXIT_CODES,
+    NotTrusted,
+    SealroomError,
+    exit_code,
+)
 
 
 def leaves(error: type[SealroomError]) -> set[type[SealroomError]]:
@@ -39,6 +47,7 @@ def test_malformed_evidence_has_the_code_of_the_first_stage() -> None:
 
 def test_the_codes_are_those_that_are_documented() -> None:
     codes = {*EXIT_CODES.values(), *STAGE_EXIT_CODES.values(), 0, 130, 141}
+    codes |= {EXIT_ATTACK_SUCCEEDED, EXIT_ATTACK_UNCLEAR}
     assert codes == {int(line.split()[0]) for line in EXIT_CODES_HELP.splitlines()[1:]}
 
 

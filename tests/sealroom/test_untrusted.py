@@ -2,6 +2,7 @@
 """To a guest whose evidence did not come or did not verify, nothing is ever sent."""
 
 import asyncio
+import dataclasses
 
 import pytest
 from aiohttp import web
@@ -61,7 +62,9 @@ def test_evidence_over_the_limit_is_not_read_to_its_end(guest: Guest, trust: Tru
 def test_evidence_that_does_not_come_in_time_is_a_deadline(guest: Guest, trust: Trust) -> None:
     evidence = always(web.Response, after_s=2)
 
-    assert isinstance(failure(Relay(guest, on_evidence=evidence), trust), Deadline)
+    patience = dataclasses.replace(SHORT, evidence_s=0.3)
+    relay = Relay(guest, on_evidence=evidence)
+    assert isinstance(failure(relay, trust, timeouts=patience), Deadline)
 
 
 def test_a_redirect_of_the_evidence_is_not_followed(guest: Guest, trust: Trust) -> None:
