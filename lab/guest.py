@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from guest import selftest
+from guest import faults, selftest
 from guest.config import CONFIG_MAX_BYTES, ConfigError
 from guest.door import Process
 from guest.init import PROGRAMS, Init, LackingError
@@ -76,6 +76,7 @@ def main() -> int:
         return 1
     name = listener.getsockname()
     print(f"listening on {name[0]}:{name[1]}", flush=True)
+    faults.install(Process.INIT)  # no traceback of a guest is printed
     init.run()
     return 0
 
