@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import sys
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from attest.snp.key_kind import KeyKind
 from attest.snp.policy import TcbFloor
 from attest.snp.rules import PRODUCT_RULES, RULES
 from attest.statement import Platform
+from attest.verify import ROOMS, load
 from lab.mocktsm import mock_roots
 from lab.mocktsm.pki import crl
 from tests.attest.breaks import BREAKS, FRESH, MILAN, NEWER, OLDER
@@ -238,3 +240,11 @@ def test_any_bytes_are_refused(report: bytes, vek: bytes, crl: bytes) -> None:
     with pytest.raises(Refused) as caught:
         case.verify()
     assert caught.value.stage is Stage.FORMAT
+
+
+@pytest.mark.parametrize("platforms", [(), (Platform.TDX,), (Platform.SEV_SNP, Platform.TDX)])
+def test_what_a_verification_takes_can_be_imported_in_advance(
+    platforms: tuple[Platform, ...],
+) -> None:
+    load(*platforms)
+    assert {ROOMS[platform] for platform in platforms or ROOMS} <= sys.modules.keys()

@@ -214,6 +214,19 @@ def test_a_response_nonce_of_another_length_is_refused(size: int) -> None:
         response_key(Mode.WHOLE, RequestHeader(1, PLAIN), bytes(32), bytes(32), bytes(size))
 
 
+@pytest.mark.parametrize("suite", SUITES, ids=str)
+def test_a_response_key_lies_where_it_is_told_to(suite: Suite) -> None:
+    sealed, opener = RequestSealer(config(suite)).seal(b"")
+    asked = RequestOpener(sealed)
+    secret = KEYS[suite.kem].decap(asked.enc)
+    nonce = bytes(response_nonce_bytes(suite))
+    place = bytearray(suite.key_bytes + 1)
+    key = response_key(Mode.WHOLE, asked.header, asked.enc, secret, nonce, place=memoryview(place))
+    assert any(place[: suite.key_bytes])
+    assert place[suite.key_bytes] == 0
+    assert opener.open(seal_response(key, b"answer")) == b"answer"
+
+
 def test_an_exchange_is_named_by_enc_and_nonce() -> None:
     # The SHA-256 of "abc", FIPS 180-4's own example.
     wanted = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
