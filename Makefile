@@ -15,7 +15,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 DONE   := $(VENV)/.done
 # Not run by `make test`: slow tests, foreign peers, whole sweeps, real hardware. `.ci/run` runs the
 # first two.
-QUICK  := not slow and not interop and not sweep and not hardware
+QUICK  := not slow and not interop and not sweep and not hardware and not boot
 
 .PHONY: help
 help: ## Print these targets

@@ -2,7 +2,8 @@
 """How gate, keyholder and zygote come to life: a socket to init, settings, then the sandbox.
 
 A child is started with two arguments, both numbers: the descriptor of its door to init, and the
-process id of init. Everything else comes through that door.
+process id of init. Everything else comes through that door, what this host lacks included: the
+child takes every other step of its sandbox, or ends.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Final
 from guest import faults, sandbox
 from guest.channel import Channel, Parcel
 from guest.door import Process, Say
+from guest.settings import Identity, read_section
 
 CODECS: Final = ("ascii", "utf-8", "latin-1", "utf-16-be", "idna")
 NETWORK: Final = "network"  # the body of the LINK that carries the gate's listening socket
@@ -27,13 +29,16 @@ def start(
     *,
     policy: sandbox.Policy = sandbox.POLICY,
     folder: Callable[[bytes], str | None] = lambda _: None,
-) -> tuple[Channel, Parcel]:
-    """Hear the configuration, enter the sandbox, and return both; only init was heard before.
+) -> tuple[Channel, Parcel, sandbox.Policy]:
+    """Hear the configuration and enter the sandbox; nobody but init was heard before.
 
     Args:
         process: who we are.
         policy: the steps to take.
         folder: from the configuration's body, a folder whose files may still be read.
+
+    Returns:
+        The door to init, the configuration, and the policy less what this host lacks.
 
     Raises:
         SandboxError: a step of the sandbox was refused.
@@ -49,8 +54,9 @@ def start(
     first = wiring.hear()
     if first is None or first.say is not Say.CONFIG:
         raise SystemExit(1)
+    policy = sandbox.without(policy, read_section(first.body, Identity).lacking)
     sandbox.enter(process, parent, policy=policy, folder=folder(first.body))
-    return wiring, first
+    return wiring, first, policy
 
 
 def linked(parcel: Parcel, *, us: Process) -> tuple[str, int]:

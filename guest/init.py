@@ -88,7 +88,8 @@ class Init:
     ) -> None:
         """Take the configuration document, the model's descriptor and the listening socket.
 
-        ``lacking`` is what this guest lacks (`guest.selftest.lacking`); it is in the statement.
+        ``lacking`` is what this guest lacks (`guest.selftest.lacking`): it is in the statement, and
+        the children leave out those steps of their sandboxes and no others.
 
         Raises:
             ConfigError: the document cannot be used.
@@ -108,7 +109,7 @@ class Init:
         self._bodies = {
             Process.GATE: write_sections(read.gate, identity),
             Process.KEYHOLDER: write_sections(read.keys, read.stapling, identity),
-            Process.ZYGOTE: write_sections(read.gate, read.model, read.answer),
+            Process.ZYGOTE: write_sections(read.gate, read.model, read.answer, identity),
         }
         self._model = model
         self._listener = listener

@@ -2,9 +2,10 @@
 """What each process of the guest gives up, as one table, and the way in.
 
 `POLICY` says who takes which step, in order; `docs/processes.md` is checked against it. A step that
-the kernel refuses ends the process. Those in `WHERE_POSSIBLE` need what not every host grants: each
-is tried once in a process that ends at once, and what cannot be done is left out and named by
-`missing`, which the statement and health repeat.
+the kernel refuses ends the process. Those in `WHERE_POSSIBLE` need what not every host grants: init
+alone finds out which (`missing`), each in a process that ends at once; the statement and health
+repeat its answer, and its children leave out those steps and no others (`without`). Nobody asks a
+second time, because a second answer could be another one than is attested.
 
 The zygote takes its steps in two parts, as it must open the model in between (`LATER`); a worker
 takes its own on top of what it has from the zygote by being its child.
@@ -15,7 +16,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -199,23 +200,33 @@ def die_with_parent() -> None:
     _set(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def without(policy: Policy, lacking: Collection[str]) -> Policy:
+    """The policy less the steps that ``lacking`` names; only those in `WHERE_POSSIBLE` can go."""
+    left_out = {step for step in WHERE_POSSIBLE if step.name in lacking}
+    return {
+        process: tuple(step for step in steps if step not in left_out)
+        for process, steps in policy.items()
+    }
+
+
 def _take(place: Place, steps: list[Step], parent: int | None) -> None:
-    lacking = missing()
     for step in steps:
-        if step.name not in lacking:
-            try:
-                step.apply(place)
-            except OSError as error:
-                raise SandboxError(step.name, error.errno or 0) from error
+        try:
+            step.apply(place)
+        except OSError as error:
+            raise SandboxError(step.name, error.errno or 0) from error
         if step is DIE_WITH_PARENT and os.getppid() != parent:
             raise SandboxError(step.name, 0)
 
 
 @functools.cache
 def missing() -> tuple[str, ...]:
-    """Names of the steps that cannot be taken on this host as this user, sorted.
+    """Names of the steps that cannot be taken on this host as this user, sorted; for init.
 
     Found out by trying, so it must be asked before anything is given up; remembered afterwards.
+
+    Raises:
+        OSError: nothing can be tried, for want of a process.
     """
     lacking = [step.name for step in WHERE_POSSIBLE if not _possible(step)]
     if not cgroups.possible():

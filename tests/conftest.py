@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """For every test: none leaves this machine, and property tests try the same cases each time.
 
+Coverage is taken of the main thread alone. CPython 3.11 may refuse to trace a thread while another
+one begins to be traced ("Cannot install a trace function while another trace function is being
+installed"), which would fail a test with many threads for what it does not test.
+
 `--hypothesis-profile=explore` (`make explore`) looks further, with new random cases on each run.
 """
 
 import ipaddress
 import socket
 import sys
+import threading
 
 from hypothesis import settings
 
@@ -32,3 +37,4 @@ def stay_on_this_machine(event: str, args: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(stay_on_this_machine)
+threading.settrace(None)

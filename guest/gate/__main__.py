@@ -22,7 +22,7 @@ from guest.settings import GateSettings, Identity, read_section
 def main(policy: sandbox.Policy = sandbox.POLICY) -> None:
     """Run the gate until init closes the door or says SIGTERM."""
     logging.getLogger("asyncio").addHandler(logging.NullHandler())  # it would quote exceptions
-    wiring, first = start(Process.GATE, policy=policy)
+    wiring, first, _ = start(Process.GATE, policy=policy)
     limits = read_section(first.body, GateSettings)
     asyncio.run(_serve(wiring, limits, read_section(first.body, Identity).lacking))
 

@@ -20,7 +20,7 @@ from guest.settings import Identity, KeySettings, StaplingSettings, read_section
 def main(configfs: Configfs, policy: sandbox.Policy = sandbox.POLICY) -> None:
     """Hold keys until init is gone or says SIGTERM; ``configfs`` is the seam to hardware."""
     memory = SecretMemory(SECRETS_MAX)  # before the sandbox, which may not let it be locked
-    wiring, first = start(Process.KEYHOLDER, policy=policy, folder=_endorsements)
+    wiring, first, _ = start(Process.KEYHOLDER, policy=policy, folder=_endorsements)
     keys = read_section(first.body, KeySettings)
     stapling = read_section(first.body, StaplingSettings)
     identity = read_section(first.body, Identity)

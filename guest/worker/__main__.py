@@ -29,7 +29,7 @@ def main(policy: sandbox.Policy = sandbox.POLICY) -> None:
     rehearse()  # what Python loads at first use is loaded before paths are out of reach
     prefixes = tasks.prefixes()
     load_llama()
-    wiring, first = start(Process.ZYGOTE, policy=policy)
+    wiring, first, policy = start(Process.ZYGOTE, policy=policy)
     model = read_section(first.body, ModelSettings)
     try:
         sealed = seal_model(first.fds[0], model.digest)

@@ -20,6 +20,7 @@ from os import getpid
 from pathlib import Path
 from typing import Final
 
+from guest import sandbox
 from guest.channel import Channel, pair
 from guest.config import parse_config
 from guest.door import Process, Say
@@ -73,7 +74,7 @@ async def keyholder(site: LabSite, fault: FaultKind | None) -> AsyncIterator[Key
         model=MODEL,
         prompts=prompts_digest(),
         configuration=read.digest,
-        lacking=(),
+        lacking=sandbox.missing(),
     )
     mock = json.dumps({**PLAN.mock(), "faults": {fault: ALWAYS} if fault else {}})
     log = site.new_folder() / "keyholder.log"

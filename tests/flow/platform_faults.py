@@ -18,6 +18,7 @@ from enum import StrEnum
 from os import getpid
 from pathlib import Path
 
+from guest import sandbox
 from guest.channel import Channel, pair
 from guest.config import parse_config
 from guest.door import Process, Say
@@ -94,7 +95,7 @@ def keyholder(
         model=MODEL,
         prompts=PROMPTS,
         configuration=read.digest,
-        lacking=(),
+        lacking=sandbox.missing(),
     )
     mock = json.dumps({**plan.mock(), "faults": faults})
     names = (program.rpartition(".")[2], *faults, *map(str, faults.values()))

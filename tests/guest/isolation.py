@@ -41,7 +41,13 @@ def try_outside(attempt: Attempt, who: str) -> int:
     return in_throwaway(who, lambda tell: tell({attempt.name: attempt.run()}))[attempt.name]
 
 
+def possible(policy: sandbox.Policy = sandbox.POLICY) -> sandbox.Policy:
+    """What init would have its children do here as this user; ask before anything is given up."""
+    return sandbox.without(policy, sandbox.missing())
+
+
 def _inside(process: Process, tell: Tell) -> None:
+    policy = possible()
     if process is not Process.WORKER:
         enter(process)
         tell({attempt.name: attempt.run() for attempt in ATTEMPTS})
@@ -50,7 +56,7 @@ def _inside(process: Process, tell: Tell) -> None:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        sandbox.enter(Process.WORKER, parent)
+        sandbox.enter(Process.WORKER, parent, policy=policy)
         tell({attempt.name: attempt.run() for attempt in ATTEMPTS})
         os._exit(0)
     os.waitpid(pid, 0)
@@ -58,9 +64,10 @@ def _inside(process: Process, tell: Tell) -> None:
 
 def enter(process: Process) -> None:
     """Take every step of a child of init."""
-    sandbox.enter(process, os.getppid())
+    policy = possible()
+    sandbox.enter(process, os.getppid(), policy=policy)
     if process in sandbox.LATER:
-        sandbox.finish(process)
+        sandbox.finish(process, policy=policy)
 
 
 def in_throwaway(who: str, work: Callable[[Tell], None]) -> dict[str, int]:

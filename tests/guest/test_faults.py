@@ -12,11 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from guest import sandbox
 from guest.channel import Channel, pair
 from guest.child import NETWORK
 from guest.config import parse_config
@@ -144,10 +146,11 @@ def started(process: Process) -> Iterator[tuple[subprocess.Popen[bytes], Channel
 def body(process: Process, model: Path) -> bytes:
     """The configuration that init would send."""
     read = parse_config(write_config(GuestPlan(), sha256_of(model)))
+    identity = replace(IDENTITY, lacking=sandbox.missing())
     return {
-        Process.GATE: write_sections(read.gate),
-        Process.KEYHOLDER: write_sections(read.keys, read.stapling, IDENTITY),
-        Process.ZYGOTE: write_sections(read.gate, read.model, read.answer),
+        Process.GATE: write_sections(read.gate, identity),
+        Process.KEYHOLDER: write_sections(read.keys, read.stapling, identity),
+        Process.ZYGOTE: write_sections(read.gate, read.model, read.answer, identity),
     }[process]
 
 

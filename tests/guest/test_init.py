@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from guest import init as init_module
+from guest import sandbox
 from guest.config import ConfigError
 from guest.door import Process
 from guest.init import BACKOFF_MAX_S, BACKOFF_MIN_S, ENVIRONMENT, Init, LackingError
@@ -46,7 +47,7 @@ class House:
             document(),
             model=self.model,
             prompts=b"p" * 32,
-            lacking=(),
+            lacking=sandbox.missing(),
             listener=self.listener,
             programs={
                 process: (
@@ -150,7 +151,7 @@ def test_the_children_get_their_part_of_the_configuration_and_no_other(tmp_path:
         assert sections == {
             Process.GATE: ["GateSettings", "Identity"],
             Process.KEYHOLDER: ["KeySettings", "StaplingSettings", "Identity"],
-            Process.ZYGOTE: ["GateSettings", "ModelSettings", "AnswerSettings"],
+            Process.ZYGOTE: ["GateSettings", "ModelSettings", "AnswerSettings", "Identity"],
         }
         models = {process: house.born(process)["model"] for process in CHILDREN}
         assert models == {

@@ -76,11 +76,12 @@ def test_a_captured_zygote_can_end_nobody_but_its_workers(who: str) -> None:
             signal.pause()
         pidfd = os.pidfd_open(victim)
         heard, ready = os.pipe()
+        policy = isolation.possible()
         isolation.enter(Process.ZYGOTE)
         zygote = os.getpid()
         worker = os.fork()
         if worker == 0:
-            sandbox.enter(Process.WORKER, zygote)
+            sandbox.enter(Process.WORKER, zygote, policy=policy)
             os.write(ready, b".")
             time.sleep(60)
         os.read(heard, 1)

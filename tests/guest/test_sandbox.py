@@ -17,6 +17,7 @@ from guest import sandbox
 from guest.channel import pair
 from guest.door import Process
 from guest.sandbox import INHERITED, LATER, POLICY, WHERE_POSSIBLE, Place, SandboxError, Step
+from tests.guest.isolation import possible
 from tests.guest.rig import in_child
 
 PR_GET_PDEATHSIG, PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS = 2, 3, 39
@@ -54,7 +55,7 @@ def inside(
     policy: Mapping[Process, tuple[Step, ...]] = UNFILTERED,
 ) -> object:
     """Enter the sandbox of a process in a child, and look around there."""
-    parent = os.getpid()
+    parent, policy = os.getpid(), possible(policy)
 
     def work() -> object:
         sandbox.enter(process, parent, policy=policy)
@@ -157,11 +158,12 @@ def test_a_worker_can_signal_nobody() -> None:
 
 def test_a_process_dies_with_its_parent() -> None:
     ours, theirs = pair()
+    policy = possible(UNFILTERED)
     middle = os.fork()
     if middle == 0:
         parent = os.getpid()
         if os.fork() == 0:
-            sandbox.enter(Process.KEYHOLDER, parent, policy=UNFILTERED)
+            sandbox.enter(Process.KEYHOLDER, parent, policy=policy)
             theirs.send(str(os.getpid()).encode())
             signal.pause()
         signal.pause()
@@ -176,8 +178,9 @@ def test_a_process_dies_with_its_parent() -> None:
 
 
 def test_a_process_whose_parent_is_already_gone_ends() -> None:
+    policy = possible()
     with pytest.raises(RuntimeError, match="die-with-parent"):
-        in_child(lambda: sandbox.enter(Process.WORKER, 2**22 - 1))
+        in_child(lambda: sandbox.enter(Process.WORKER, 2**22 - 1, policy=policy))
 
 
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EMFILE, errno.ENOMEM, errno.ENOSYS])
@@ -191,9 +194,7 @@ def test_a_step_that_is_refused_ends_the_process(number: int) -> None:
     assert (caught.value.step, caught.value.errno) == ("no-paths", number)
 
 
-def test_a_step_that_cannot_be_taken_here_is_left_out_and_named(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_step_that_cannot_be_taken_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Place) -> None:
         raise OSError(errno.EPERM, "no")
 
@@ -201,10 +202,37 @@ def test_a_step_that_cannot_be_taken_here_is_left_out_and_named(
     monkeypatch.setattr(sandbox, "WHERE_POSSIBLE", (step,))
     sandbox.missing.cache_clear()
     try:
-        sandbox.enter(Process.GATE, os.getppid(), policy={Process.GATE: (step,)})
         assert "own-moon" in sandbox.missing()
     finally:
         sandbox.missing.cache_clear()
+
+
+def test_without_a_process_to_try_in_nothing_is_called_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse() -> int:
+        raise OSError(errno.EAGAIN, "no")
+
+    sandbox.missing.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fork", refuse)
+        with pytest.raises(OSError, match="no"):
+            sandbox.missing()
+
+
+@pytest.mark.parametrize("step", WHERE_POSSIBLE, ids=lambda step: str(step.name))
+def test_a_step_that_is_lacking_is_left_out_by_every_process(step: Step) -> None:
+    left = sandbox.without(POLICY, (step.name,))
+    assert left.keys() == POLICY.keys()
+    for process, steps in POLICY.items():
+        assert left[process] == tuple(one for one in steps if one is not step)
+
+
+def test_no_other_step_can_be_left_out() -> None:
+    others = {
+        step.name for steps in POLICY.values() for step in steps if step not in WHERE_POSSIBLE
+    }
+    assert sandbox.without(POLICY, others) == POLICY
 
 
 def test_trying_what_is_possible_gives_nothing_up() -> None:
@@ -279,7 +307,8 @@ def test_the_memory_of_a_sandboxed_process_belongs_to_root_whoever_runs_it() -> 
         if os.getuid() == 0:
             os.setuid(65534)
             sandbox.missing.cache_clear()
-        sandbox.enter(Process.KEYHOLDER, os.getppid(), policy=UNFILTERED_AND_UNLOCKED)
+        policy = possible(UNFILTERED_AND_UNLOCKED)
+        sandbox.enter(Process.KEYHOLDER, os.getppid(), policy=policy)
         return Path("/proc/self/mem").stat().st_uid
 
     # In a user namespace without a map, root of the host is nobody.

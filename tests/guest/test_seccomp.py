@@ -22,6 +22,7 @@ from guest import calls, sandbox, seccomp
 from guest.door import Process
 from guest.kernel import prctl
 from guest.sandbox import Place
+from tests.guest.isolation import possible
 from tests.guest.rig import in_child
 
 HEADER = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
@@ -82,7 +83,7 @@ def inside(look: Callable[[], object]) -> object:
     parent = os.getpid()
 
     def work() -> object:
-        sandbox.enter(Process.WORKER, parent)
+        sandbox.enter(Process.WORKER, parent, policy=possible())
         return look()
 
     return in_child(work)
@@ -130,12 +131,12 @@ def test_a_thread_is_under_the_filter_too() -> None:
 
 def ends_by_signal(last: Callable[[], object]) -> int:
     """The signal that a child under the filter dies of."""
-    parent = os.getpid()
+    parent, policy = os.getpid(), possible()
     pid = os.fork()
     if pid == 0:
         try:
             faulthandler.disable()  # pytest's would tell of a death that is meant
-            sandbox.enter(Process.WORKER, parent)
+            sandbox.enter(Process.WORKER, parent, policy=policy)
             last()
         finally:
             os._exit(1)

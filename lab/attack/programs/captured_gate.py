@@ -137,7 +137,7 @@ MOVES: Final[dict[str, tuple[Process, Callable[[socket.socket], bool]]]] = {
 
 def main(*moves: str) -> None:
     """Take the doors from init as the gate does, and make the moves."""
-    wiring, _ = start(Process.GATE)
+    wiring, _, _ = start(Process.GATE)
     doors: dict[Process, socket.socket] = {}
     while len(doors) < 2:
         parcel = wiring.hear()

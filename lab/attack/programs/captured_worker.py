@@ -7,6 +7,7 @@ one of the words of `Move` it behaves.
 
 from __future__ import annotations
 
+import functools
 import os
 import socket
 import time
@@ -53,12 +54,12 @@ class _Mute:
         """Say nothing."""
 
 
-def serve(opening: Opening, socket_fd: int, door_fd: int) -> None:
+def serve(policy: sandbox.Policy, opening: Opening, socket_fd: int, door_fd: int) -> None:
     """Answer, with the move that the request asks for."""
     door = socket.socket(fileno=door_fd)
     gate = Channel.adopt(socket_fd, us=Process.WORKER, them=Process.GATE)
     keyholder = Channel(door, us=Process.WORKER, them=Process.KEYHOLDER)
-    sandbox.enter(Process.WORKER, os.getppid())
+    sandbox.enter(Process.WORKER, os.getppid(), policy=policy)
     intake = open_request(gate, keyholder, chunked=opening.chunked)
     move = next((one for one in Move if one.encode() in intake.message), None)
     try:
@@ -116,9 +117,10 @@ def _second_secret(keyholder: Channel) -> bool:
 def main() -> None:
     """As `guest.worker.__main__.main`, without a model."""
     rehearse()
-    wiring, first = start(Process.ZYGOTE)
+    wiring, first, policy = start(Process.ZYGOTE)
     seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
-    Zygote(wiring, serve, read_section(first.body, GateSettings).deadline_s).serve()
+    deadline_s = read_section(first.body, GateSettings).deadline_s
+    Zygote(wiring, functools.partial(serve, policy), deadline_s).serve()
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class StubEngine(Engine):
 def main(engine: type[Engine] = StubEngine) -> None:
     """As `guest.worker.__main__.main`, with ``engine()`` for the engine."""
     rehearse()
-    wiring, first = start(Process.ZYGOTE)
+    wiring, first, policy = start(Process.ZYGOTE, policy=sandbox.POLICY)
     try:
         seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
     except ModelDigestError:
@@ -75,7 +75,7 @@ def main(engine: type[Engine] = StubEngine) -> None:
         secret=secrets.token_bytes(32),
         tick_ms=read_section(first.body, AnswerSettings).tick_ms,
         deadline_s=deadline_s,
-        policy=sandbox.POLICY,
+        policy=policy,
     )
     Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
 

@@ -85,7 +85,7 @@ def main() -> None:
     rehearse()
     prefix = load_prefix(PREFIX)
     load_llama()
-    wiring, first = start(Process.ZYGOTE, policy=POLICY)
+    wiring, first, policy = start(Process.ZYGOTE, policy=POLICY)
     model = read_section(first.body, ModelSettings)
     sealed = seal_model(first.fds[0], model.digest)
     engine = DrillEngine.load(sealed, context_tokens=model.context_tokens, threads=model.threads)
@@ -96,10 +96,10 @@ def main() -> None:
         secret=secrets.token_bytes(32),
         tick_ms=read_section(first.body, AnswerSettings).tick_ms,
         deadline_s=deadline_s,
-        policy=POLICY,
+        policy=policy,
     )
     zygote = Zygote(wiring, functools.partial(request.serve, room), deadline_s)
-    sandbox.finish(Process.ZYGOTE, policy=POLICY)
+    sandbox.finish(Process.ZYGOTE, policy=policy)
     zygote.serve()
 
 

@@ -45,7 +45,7 @@ def main() -> None:
     rehearse()
     prefix = load_prefix(PREFIX)
     load_llama()
-    wiring, first = start(Process.ZYGOTE, policy=POLICY)
+    wiring, first, policy = start(Process.ZYGOTE, policy=POLICY)
     model = read_section(first.body, ModelSettings)
     sealed = seal_model(first.fds[0], model.digest)
     engine = SpeakingEngine.load(sealed, context_tokens=model.context_tokens, threads=model.threads)
@@ -56,7 +56,7 @@ def main() -> None:
         secret=SECRET,
         tick_ms=read_section(first.body, AnswerSettings).tick_ms,
         deadline_s=deadline_s,
-        policy=POLICY,
+        policy=policy,
     )
     Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
 

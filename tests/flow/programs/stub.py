@@ -64,7 +64,7 @@ class StubEngine(Engine):
 def main() -> None:
     """As `guest.worker.__main__.main`; the file that stands for the model is sealed and checked."""
     rehearse()
-    wiring, first = start(Process.ZYGOTE, policy=POLICY)
+    wiring, first, policy = start(Process.ZYGOTE, policy=POLICY)
     seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
     deadline_s = read_section(first.body, GateSettings).deadline_s
     room = request.Room(
@@ -72,7 +72,7 @@ def main() -> None:
         secret=secrets.token_bytes(32),
         tick_ms=read_section(first.body, AnswerSettings).tick_ms,
         deadline_s=deadline_s,
-        policy=POLICY,
+        policy=policy,
     )
     Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
 

@@ -27,7 +27,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN if mood == "stubborn" else signal.SIG_DFL)
     listed = list(Path("/proc/self/fd").iterdir())
     inherited = sorted(int(path.name) for path in listed if path.exists())
-    wiring, first = start(process, policy={process: STEPS})
+    wiring, first, _ = start(process, policy={process: STEPS})
     reports = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     reports.connect(path)
 
