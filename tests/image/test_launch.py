@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Launch lines: what they say is what is measured, and they say it alike for QEMU and libvirt."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from string import Template
+from xml.etree import ElementTree
+
+import pytest
+
+from attest.snp.launch.cpu import CPU_TYPES, cpu_signature
+from attest.snp.launch.digest import Launch as SnpLaunch
+from attest.snp.launch.digest import launch_digest
+from attest.snp.launch.firmware import read_firmware
+from attest.snp.launch.kernel_hashes import hash_boot
+from attest.snp.launch.vmsa import Vmm
+from attest.statement import Platform
+from attest.tdx.launch.events import LoadOptions
+from attest.tdx.launch.mrtd import PageOrder
+from attest.tdx.launch.registers import plan_launch, registers
+from image.launch.__main__ import main
+from image.launch.plan import GUEST_POLICY, LaunchError, Plan, check_disk
+from image.launch.render import libvirt_domain, qemu_arguments, rows
+from sealroom.measurement import values
+from tests.image.release import CMDLINE, mint_release
+
+DEBUG, MIGRATE_MA = 1 << 19, 1 << 18  # AMD 56860, GUEST_POLICY
+SNP, TDX = Platform.SEV_SNP, Platform.TDX
+EITHER = pytest.mark.parametrize("platform", [SNP, TDX])
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mint_release(tmp_path_factory.mktemp("launch") / "release")
+
+
+def plan(release: Path, platform: Platform, **changes: object) -> Plan:
+    fields: dict[str, object] = {
+        "platform": platform,
+        "release": release,
+        "variant": "production",
+        "vcpus": 3,
+        "cpu": "EPYC-Genoa" if platform is SNP else "host",
+        "memory_mib": 1024,
+        "model": release / "model.gguf",
+        "config": release / "config.img",
+        "cid": 42,
+        "cbitpos": 51,
+        "reduced_phys_bits": 1,
+        "qgs": Path("/var/run/tdx-qgs/qgs.socket"),
+    }
+    return Plan(**(fields | changes))  # type: ignore[arg-type]  # each is typed above
+
+
+def options(arguments: tuple[str, ...]) -> dict[str, list[str]]:
+    """The values of each option of a command."""
+    found: dict[str, list[str]] = {}
+    for word, value in zip(arguments[1:], (*arguments[2:], ""), strict=True):
+        if word.startswith("-"):
+            found.setdefault(word, []).append("" if value.startswith("-") else value)
+    return found
+
+
+def digest_of(said: Mapping[str, list[str]]) -> dict[str, bytes]:
+    """What is measured of a command, read from nothing but the command."""
+    paths = [Path(said[name][0]) for name in ("-bios", "-kernel", "-initrd")]
+    firmware, kernel, initrd = (path.read_bytes() for path in paths)
+    cmdline = said["-append"][0]
+    objects = "".join(said["-object"])
+    if '"tdx-guest"' in objects:
+        launch = plan_launch(
+            firmware,
+            kernel,
+            initrd,
+            cmdline,
+            order=PageOrder.BY_PAGE,
+            load_options=LoadOptions.INITRD_FIRST,
+        )
+        return {str(name): value for name, value in registers(launch).items()}
+    assert '"sev-snp-guest"' in objects
+    vcpus = dict(part.split("=") for part in said["-smp"][0].split(","))
+    return {
+        "launch digest": launch_digest(
+            SnpLaunch(
+                firmware=read_firmware(firmware),
+                boot=hash_boot(kernel, initrd, cmdline)
+                if '"kernel-hashes":true' in objects
+                else None,
+                vmm=Vmm.QEMU,
+                vcpus=int(vcpus["cpus"]),
+                cpu=cpu_signature(said["-cpu"][0]),
+                features=1,
+            )
+        )
+    }
+
+
+@EITHER
+def test_what_is_measured_is_what_the_command_says(release: Path, platform: Platform) -> None:
+    one = plan(release, platform)
+    assert digest_of(options(qemu_arguments(one))) == values(one.measured())
+
+
+@pytest.mark.parametrize("vcpus", [1, 2, 64])
+@pytest.mark.parametrize("cpu", ["EPYC-Milan", "EPYC-Turin"])
+def test_vcpus_and_their_model_are_measured_and_said(release: Path, vcpus: int, cpu: str) -> None:
+    one = plan(release, SNP, vcpus=vcpus, cpu=cpu)
+    said = options(qemu_arguments(one))
+    assert said["-smp"] == [f"cpus={vcpus},maxcpus={vcpus}"]
+    assert digest_of(said) == values(one.measured()) != values(plan(release, SNP).measured())
+
+
+@EITHER
+def test_a_domain_says_the_same_as_the_command(release: Path, platform: Platform) -> None:
+    one = plan(release, platform)
+    said = options(qemu_arguments(one))
+    domain = ElementTree.fromstring(libvirt_domain(one))
+    told = {
+        "-bios": domain.findtext("os/loader"),
+        "-kernel": domain.findtext("os/kernel"),
+        "-initrd": domain.findtext("os/initrd"),
+        "-append": domain.findtext("os/cmdline"),
+    }
+    assert {name: [text] for name, text in told.items()} == {name: said[name] for name in told}
+    assert said["-smp"] == ["cpus={0},maxcpus={0}".format(domain.findtext("vcpu"))]
+    assert said["-m"] == [f"size={domain.findtext('memory')}M"]
+    disks = [disk.attrib["file"] for disk in domain.iterfind("devices/disk/source")]
+    assert disks == [str(one.model), str(one.config)]
+    assert [disk.find("readonly") is not None for disk in domain.iterfind("devices/disk")] == [
+        True,
+        True,
+    ]
+
+
+def test_a_domain_for_snp_asks_for_kernel_hashes_and_the_same_policy(release: Path) -> None:
+    domain = ElementTree.fromstring(libvirt_domain(plan(release, SNP)))
+    security = domain.find("launchSecurity")
+    assert security is not None
+    assert security.attrib == {"type": "sev-snp", "kernelHashes": "yes"}
+    assert int(security.findtext("policy") or "", 0) == GUEST_POLICY
+    assert domain.findtext("cpu/model") == "EPYC-Genoa"
+    assert f'"policy":{GUEST_POLICY},' in "".join(qemu_arguments(plan(release, SNP)))
+
+
+def test_the_policy_of_a_guest_allows_neither_debugging_nor_migration() -> None:
+    assert not GUEST_POLICY & (DEBUG | MIGRATE_MA)
+
+
+@EITHER
+def test_a_guest_has_two_disks_that_it_cannot_write_and_a_vsock_and_no_other_device(
+    release: Path, platform: Platform
+) -> None:
+    said = options(qemu_arguments(plan(release, platform)))
+    assert [value.split(",")[0] for value in said["-device"]] == [
+        "virtio-blk-pci",
+        "virtio-blk-pci",
+        "vhost-vsock-pci",
+    ]
+    assert len(said["-blockdev"]) == 2
+    assert all('"read-only":true' in value for value in said["-blockdev"])
+    for none in ("-serial", "-parallel", "-monitor", "-nic", "-display"):
+        assert said[none] == ["none"]
+    assert "-nodefaults" in said
+
+
+@EITHER
+def test_an_option_is_given_once_unless_it_is_for_several_things(platform: Platform) -> None:
+    several = {"-object", "-device", "-blockdev"}
+    names = [row[0] for row in rows(platform) if row[0] not in several]
+    assert sorted(names) == sorted(set(names))
+
+
+@EITHER
+def test_both_forms_are_made_of_the_same_values(release: Path, platform: Platform) -> None:
+    stem = {SNP: "snp", TDX: "tdx"}[platform]
+    folder = Path(__file__).parents[2] / "image" / "launch"
+    named = {
+        form: set(Template((folder / f"{stem}.{form}").read_text()).get_identifiers()) - {"NAME"}
+        for form in ("args", "xml")
+    }
+    spellings = {"memory_bytes": "memory_mib", "policy_hex": "policy"}
+    plain = {form: {spellings.get(name, name) for name in names} for form, names in named.items()}
+    # libvirt says "the host's CPU" in words of its own.
+    assert plain["args"] == plain["xml"] | ({"cpu"} if platform is TDX else set())
+    assert plain["args"] <= plan(release, platform).values().keys()
+
+
+def test_a_command_line_reaches_the_kernel_byte_for_byte(release: Path) -> None:
+    said = options(qemu_arguments(plan(release, SNP)))
+    domain = ElementTree.fromstring(libvirt_domain(plan(release, SNP)))
+    assert said["-append"] == [CMDLINE] == [domain.findtext("os/cmdline")]
+
+
+@pytest.mark.parametrize(
+    ("platform", "changes"),
+    [
+        (SNP, {"vcpus": 0}),
+        (SNP, {"vcpus": 65}),
+        (SNP, {"memory_mib": 100}),
+        (SNP, {"cid": 2}),
+        (SNP, {"cid": (1 << 32) - 1}),
+        (SNP, {"cbitpos": 31}),
+        (SNP, {"reduced_phys_bits": 0}),
+        (SNP, {"config": Path("/a/b,readonly=off")}),
+        (SNP, {"model": Path("relative")}),
+        (SNP, {"model": Path('/a"b')}),
+        (TDX, {"qgs": Path("/a b")}),
+        (TDX, {"cpu": "EPYC-Genoa"}),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(
+    release: Path, platform: Platform, changes: Mapping[str, object]
+) -> None:
+    with pytest.raises(LaunchError):
+        plan(release, platform, **changes)
+
+
+@pytest.mark.parametrize("cmdline", ["quiet\n", "a\0b", "x" * 4096, "a\tb"])
+def test_a_file_that_is_no_command_line_is_refused(tmp_path: Path, cmdline: str) -> None:
+    one = plan(mint_release(tmp_path / "release", cmdline=cmdline), SNP)
+    with pytest.raises(LaunchError):
+        one.cmdline()
+
+
+@pytest.mark.parametrize("size", [0, 1, 511, 513])
+def test_a_disk_that_does_not_end_with_a_sector_is_refused(tmp_path: Path, size: int) -> None:
+    disk = tmp_path / "disk"
+    disk.write_bytes(bytes(size))
+    with pytest.raises(LaunchError, match="truncate"):
+        check_disk(disk)
+
+
+def ask(release: Path, *more: str) -> int:
+    config = str(release / "config.img")
+    return main(["--release", str(release), "--config", config, *more])
+
+
+def test_the_program_prints_a_command_for_a_shell_and_what_must_come_of_it(
+    release: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(release, "--platform", "snp", "--cpu", "EPYC-Genoa", "--vcpus", "3") == 0
+    out, err = capsys.readouterr()
+    one = plan(release, SNP, memory_mib=4096)
+    assert tuple(shlex.split(out)) == qemu_arguments(one)
+    assert values(one.measured())["launch digest"].hex() in err
+
+
+def test_the_program_prints_a_domain(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(release, "--platform", "tdx", "--libvirt", "--vcpus", "3") == 0
+    out, err = capsys.readouterr()
+    one = plan(release, TDX, memory_mib=4096)
+    assert out == libvirt_domain(one)
+    assert all(value.hex() in err for value in values(one.measured()).values())
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--platform", "snp"),
+        ("--platform", "snp", "--cpu", "EPYC-Rome-v9"),
+        ("--platform", "snp", "--cpu", "EPYC-Milan", "--variant", "research"),
+        ("--platform", "tdx", "--model", "/nonexistent"),
+    ],
+)
+def test_the_program_says_what_is_wrong(
+    release: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(release, *more) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.startswith("image.launch: ")
+
+
+def test_every_cpu_model_of_the_table_can_be_asked_for(release: Path) -> None:
+    assert all(plan(release, SNP, cpu=name).measured() for name in CPU_TYPES)
