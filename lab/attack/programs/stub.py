@@ -60,10 +60,10 @@ class StubEngine(Engine):
         self.ended = "stop"
 
 
-def main(engine: type[Engine] = StubEngine) -> None:
+def main(engine: type[Engine] = StubEngine, policy: sandbox.Policy | None = None) -> None:
     """As `guest.worker.__main__.main`, with ``engine()`` for the engine."""
     rehearse()
-    wiring, first, policy = start(Process.ZYGOTE, policy=sandbox.POLICY)
+    wiring, first, policy = start(Process.ZYGOTE, policy=policy or sandbox.POLICY)
     try:
         seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
     except ModelDigestError:

@@ -6,25 +6,16 @@ is answered by its own MARK and COUNT short words, one every `PAUSE_S`, so that 
 request would show. Forks, sandbox, seals, doors and receipts are the guest's own.
 """
 
-import functools
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
 
 from typing_extensions import override
 
-from guest.child import start
-from guest.door import Process
-from guest.settings import AnswerSettings, GateSettings, ModelSettings, read_section
-from guest.worker import request
 from guest.worker.engine import AbortedError
-from guest.worker.modelfile import seal_model
-from guest.worker.rehearsal import rehearse
-from guest.worker.zygote import Zygote
+from lab.attack.programs import stub
 from tests.flow.programs.scannable import POLICY
-from tests.flow.programs.stub import StubEngine
 
 ASKED = re.compile(r"echo ([0-9a-f]{16}) ([0-9]{1,3})")
 PAUSE_S = 0.005
@@ -35,7 +26,7 @@ def answer_to(mark: str, count: int) -> str:
     return " ".join([mark, *(f"{chr(97 + n // 26)}{chr(97 + n % 26)}" for n in range(count))])
 
 
-class EchoEngine(StubEngine):
+class EchoEngine(stub.StubEngine):
     """An engine without a model, whose answers are told by their requests."""
 
     @override
@@ -60,19 +51,8 @@ class EchoEngine(StubEngine):
 
 
 def main() -> None:
-    """As `guest.worker.__main__.main`."""
-    rehearse()
-    wiring, first, policy = start(Process.ZYGOTE, policy=POLICY)
-    seal_model(first.fds[0], read_section(first.body, ModelSettings).digest)
-    deadline_s = read_section(first.body, GateSettings).deadline_s
-    room = request.Room(
-        engine=EchoEngine(),
-        secret=secrets.token_bytes(32),
-        tick_ms=read_section(first.body, AnswerSettings).tick_ms,
-        deadline_s=deadline_s,
-        policy=policy,
-    )
-    Zygote(wiring, functools.partial(request.serve, room), deadline_s).serve()
+    """As the stub's, with this engine."""
+    stub.main(EchoEngine, POLICY)
 
 
 if __name__ == "__main__":
