@@ -73,7 +73,6 @@ shift 3
 mount --bind "$root" "$root"
 cd "$root"
 mount -t proc proc proc 2>/dev/null || mount --rbind /proc proc
-echo sealroom > proc/sys/kernel/hostname
 mount -t tmpfs -o mode=1777 tmpfs tmp
 mount -t tmpfs -o mode=755 tmpfs build
 mount -t tmpfs -o mode=755 tmpfs dev
@@ -208,7 +207,7 @@ def command(
     Raises:
         ToolError: a folder to mount is not there, or would lie elsewhere than under /build.
     """
-    words = ["unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--uts", "--pid"]
+    words = ["unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid"]
     words += ["--fork", "--kill-child", "--", "/bin/sh", "-c", _ENTER, "sh"]
     words += [" ".join(DEVICES), str(root.resolve()), _mount_flags(root, False)]
     for mount in mounts:

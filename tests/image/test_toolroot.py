@@ -24,12 +24,11 @@ static int may_write(const char *path) {
     return file != NULL;
 }
 int main(int argc, char **argv) {
-    char line[256], host[65] = "";
+    char line[256];
     int interfaces = -2; /* two lines of titles */
     FILE *net = fopen("/proc/net/dev", "r");
     while (net && fgets(line, sizeof line, net)) interfaces++;
-    gethostname(host, sizeof host - 1);
-    printf("uid %d\nhost %s\ninterfaces %d\n", getuid(), host, interfaces);
+    printf("uid %d\ninterfaces %d\n", getuid(), interfaces);
     printf("usr %d\n", may_write("/usr/written"));
     printf("in %d\n", may_write("/build/in/written"));
     printf("out %d\n", may_write("/build/out/written"));
@@ -79,7 +78,6 @@ def test_a_command_sees_nothing_of_the_machine(
     variables = [line for line in lines if line.startswith("environ ")]
     assert [line for line in lines if line not in variables] == [
         "uid 0",
-        "host sealroom",
         "interfaces 1",
         "usr 0",
         "in 0",
