@@ -6,13 +6,15 @@ it is, to the point where KVM lacks the platform; under TCG, to the point where 
 KVM; and without the platform, until every device is there.
 """
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from attest.statement import Platform
 from image.launch.render import libvirt_domain, qemu_arguments
-from tests.image.locked import run, unpacked
+from lab.vm.tools import load_tools
+from tests.image.locked import RUN_S, run, unpacked
 from tests.image.release import mint_release
 from tests.image.test_launch import EITHER, SNP, TDX, plan
 
@@ -30,11 +32,14 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def qemu(arguments: tuple[str, ...], *more: str) -> tuple[int, str]:
-    root = unpacked("vm")
-    data = ("-L", f"{root}/usr/share/qemu", "-L", f"{root}/usr/share/seabios")
-    code, _, err = run("vm", arguments[0], *data, *arguments[1:], *more, talk=QUIT)
-    lines = [line for line in err.splitlines() if "warning: " not in line]
-    return code, "\n".join(lines)
+    """QEMU's exit code, and what it says but for warnings about processors."""
+    tools = load_tools()
+    words = [*tools.command(arguments[0]), *tools.roms(), *arguments[1:], *more]
+    done = subprocess.run(
+        words, input=QUIT, capture_output=True, text=True, timeout=RUN_S, check=False
+    )
+    said = [line for line in done.stderr.splitlines() if "warning: " not in line]
+    return done.returncode, "\n".join(said)
 
 
 def under_tcg(arguments: tuple[str, ...]) -> tuple[str, ...]:
