@@ -20,6 +20,7 @@ from sealroom import (
     cli_endorsements,
     cli_policy,
     cli_receipt,
+    cli_release,
     cli_show,
     cli_types,
     cli_verify,
@@ -42,6 +43,7 @@ _EVIDENCE_COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], No
     ("endorsements", "fetch what a report is verified with", cli_endorsements.add_options),
     ("measure", "say what a guest's report must show, offline", add_measure),
     ("explain", "say why a measurement is not the expected one", add_explain),
+    ("release", "check a downloaded image against its manifest, offline", cli_release.add_options),
     ("attack", "attack a deployment, by default a fresh one of the lab", cli_attack.add_options),
 )
 
@@ -51,7 +53,7 @@ exit codes:
     1  usage, or the trust file
    10  the evidence is malformed
    20  its certificate chain or its signature does not hold
-   30  it is not what the policy wants; for `explain`: the measurement is another one
+   30  it is not what the policy wants; for `explain` and `release`: what was got is another one
    40  it is not in the log
    50  it is not bound to the key
    60  the relay or the guest cannot be reached

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 from attest import FormatError, Refused, parse_evidence
@@ -27,8 +28,9 @@ from attest.snp.product import PRODUCTS, ProductLine
 from attest.snp.rules import RULES
 from attest.snp.verify import Parsed, parse_all
 from attest.statement import Statement, parse_statement
-from sealroom import cli_types, policy_drafts, raw_forms
+from sealroom import cli_types, policy_drafts, raw_forms, release_drafts
 from sealroom.cli_files import check_new, read_input, write_new
+from sealroom.cli_release import load_manifest
 from sealroom.cli_report import printable
 from sealroom.combinations import Combination, wrong_options
 from sealroom.errors import EXIT_OK, NotTrusted, UsageError
@@ -52,6 +54,10 @@ PINNED_TITLE = (
     "What this evidence claims of itself. Nobody has verified it: judge it with another policy,",
     "then loosen or change one thing at a time here.",
 )
+RELEASE_TITLE = (
+    "A strict policy for a published release, to be filled in: chips or platforms, configurations,",
+    "and RTMR0 where it is open. Verify the release first: `sealroom release verify`.",
+)
 UNRATED_TITLE = (
     "No collateral was given: the best rating is demanded, and nothing of the collateral's age.",
 )
@@ -62,6 +68,7 @@ COMBINATIONS = (
     Combination("report", ("cert",)),
     Combination("hcl", ("cert",)),
     Combination("quote", (), ("collateral",)),
+    Combination("release", (), ("line", "tdx", "vcpus")),
     Combination("line", (), ("tdx",)),
     Combination("tdx"),
     Combination(""),
@@ -82,6 +89,17 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     action.add_argument(
         "--tdx", action="store_true", help="accept TDX; without --line nothing else"
+    )
+    action.add_argument(
+        "--release",
+        metavar="MANIFEST",
+        help="fill in what this release's manifest says of the production image",
+    )
+    action.add_argument(
+        "--vcpus",
+        type=cli_types.count,
+        metavar="N",
+        help="with a release: accept SEV-SNP guests of this size alone",
     )
     action.add_argument(
         "--from",
@@ -162,11 +180,20 @@ def _document(args: argparse.Namespace) -> tuple[Document, Title]:
     if option is None:
         asked = args.line or ([] if args.tdx else policy_drafts.STRICT_LINES)
         lines = [ProductLine(line) for line in asked]
-        return policy_drafts.strict(lines, tdx=args.tdx), STRICT_TITLE
+        strict = policy_drafts.strict(lines, tdx=args.tdx)
+        return (strict, STRICT_TITLE) if args.release is None else _of_release(strict, args)
     data = read_binary(getattr(args, option), EVIDENCE_MAX_BYTES)
     if option == "evidence":
         option = _option_of(data, args)
     return _DRAFTS[option](data, args)
+
+
+def _of_release(strict: Document, args: argparse.Namespace) -> tuple[Document, Title]:
+    manifest, data = load_manifest(args.release)
+    lines = (
+        f"release {manifest.version} ({manifest.status}), manifest {sha256(data).hexdigest()}",
+    )
+    return release_drafts.fill_in(strict, manifest, args.vcpus), (*RELEASE_TITLE, *lines)
 
 
 def _option_of(data: bytes, args: argparse.Namespace) -> str:

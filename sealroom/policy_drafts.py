@@ -122,6 +122,20 @@ def pinned_snp(claims: Claims) -> SnpPolicy:
     )
 
 
+def strict_product(line: ProductLine) -> Document:
+    """The floors of one line that close every advisory of `attest.snp.floors`."""
+    svns = floors.highest(line)
+    tcb = {component.value: str(svns.get(component, 0)) for component in Component}
+    return {
+        "line": line.value,
+        "reported_tcb": tcb,
+        "committed_tcb": tcb,
+        "launch_tcb": tcb,
+        "firmware": {"major": "0", "minor": "0", "build": "0"},
+        "mitigations": str(floors.mitigations(line)),
+    }
+
+
 def _strict_snp(chosen: tuple[ProductLine, ...]) -> Document:
     absent = _NOT_ON_MILAN if ProductLine.MILAN in chosen else set()
     required = ["ciphertext-hiding", "page-swap-disabled", "rapl-disabled"]
@@ -132,7 +146,7 @@ def _strict_snp(chosen: tuple[ProductLine, ...]) -> Document:
         "masked_chip_id": "false",
         "chips": [],
         "require_crl": "true",
-        "products": [_strict_product(line) for line in chosen],
+        "products": [strict_product(line) for line in chosen],
         "vmpls": ["0"],
         "abi": {"major": "0", "minor": "0"},
         "guest_allows": [],
@@ -146,19 +160,6 @@ def _strict_snp(chosen: tuple[ProductLine, ...]) -> Document:
         "image_ids": ["00" * 16],
         "id_keys": ["00" * 48],
         "author_keys": ["00" * 48],
-    }
-
-
-def _strict_product(line: ProductLine) -> Document:
-    svns = floors.highest(line)
-    tcb = {component.value: str(svns.get(component, 0)) for component in Component}
-    return {
-        "line": line.value,
-        "reported_tcb": tcb,
-        "committed_tcb": tcb,
-        "launch_tcb": tcb,
-        "firmware": {"major": "0", "minor": "0", "build": "0"},
-        "mitigations": str(floors.mitigations(line)),
     }
 
 
