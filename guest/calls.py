@@ -86,7 +86,7 @@ CALLS: Final[Mapping[Process, Calls]] = {
         **_THREADS,
         **_ABORT,
         # the TSM and the endorsement bundle; where, Landlock says
-        **_any("openat", "newfstatat", "statfs", "lseek", "mkdir", "rmdir"),
+        **_any("openat", "newfstatat", "statfs", "lseek"),
         # how large a core dump may be, for the receipts
         "prlimit64": ((Argument(0, 0), Argument(2, 0)),),
     },
@@ -151,8 +151,6 @@ NUMBERS: Final[Mapping[str, int]] = {
     "exit": 60,
     "wait4": 61,
     "fcntl": 72,
-    "mkdir": 83,
-    "rmdir": 84,
     "getuid": 102,
     "getgid": 104,
     "geteuid": 107,

@@ -36,8 +36,6 @@ class May(IntFlag):
     WRITE_FILE = 1 << 1
     READ_FILE = 1 << 2
     READ_DIR = 1 << 3
-    REMOVE_DIR = 1 << 4
-    MAKE_DIR = 1 << 7
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,10 @@ PR_SET_DUMPABLE: Final = 4
 PR_SET_NO_NEW_PRIVS: Final = 38
 
 _READ: Final = May.READ_FILE
-_REPORTS: Final = May.READ_FILE | May.WRITE_FILE | May.MAKE_DIR | May.REMOVE_DIR
 PATHS: Final[Mapping[Process, tuple[PathRule, ...]]] = {
     Process.GATE: (),
     Process.KEYHOLDER: (
-        PathRule("/sys/kernel/config/tsm/report", _REPORTS),
+        PathRule("/sys/kernel/config/tsm/report/sealroom", May.READ_FILE | May.WRITE_FILE),
         PathRule("/proc/cmdline", _READ),
         PathRule("/proc/swaps", _READ),
     ),

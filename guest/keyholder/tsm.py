@@ -5,6 +5,10 @@ The seam to the hardware is four verbs, `Configfs`; the protocol above it is the
 and for a mock. The kernel commits ``inblob`` when the file is closed and drops the error of doing
 so, hence the generation is the only proof of what a report is about: it must have moved by one with
 our write and not at all since. Every errno that the drivers give has a class of its own.
+
+An entry of the kernel's configfs belongs to root, whoever made it, and the keyholder is not root.
+So PID 1 makes one entry and gives its input away (`guest.boot.entry`); to make and remove an entry
+is then to take that one and to give it back.
 """
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-REPORT_FOLDER: Final = Path("/sys/kernel/config/tsm/report")
+ENTRY_FOLDER: Final = Path("/sys/kernel/config/tsm/report/sealroom")
+INBLOB: Final = "inblob"
 CONFIGFS_MAGIC: Final = 0x62656570  # include/uapi/linux/magic.h
 INBLOB_BYTES: Final = 64
 BLOB_MAX_BYTES: Final = 262144  # a quote or report with certificates; the kernel allows 16 MiB
@@ -133,28 +138,33 @@ class Configfs(Protocol):
 
 
 class KernelConfigfs:
-    """The kernel's own. There is no way to point it at another folder."""
+    """The kernel's own, with its one entry. There is no way to point it at another folder."""
+
+    def __init__(self) -> None:
+        self._taken: str | None = None
 
     def make(self, name: str) -> None:
-        """Make an entry; ENODEV when the folder is not on configfs, whatever it looks like."""
+        """Take the entry; ENODEV when its folder is not on configfs, whatever it looks like."""
         _verify_mounted()
-        (REPORT_FOLDER / name).mkdir(mode=0o700)
+        if self._taken is not None:
+            raise _error(errno.EBUSY, name)
+        self._taken = name
 
     def read(self, name: str, attribute: str) -> bytes:
         """Read an attribute of at most `BLOB_MAX_BYTES`; EFBIG when it is longer."""
-        with (REPORT_FOLDER / name / attribute).open("rb", buffering=0) as file:
+        with self._path(name, attribute).open("rb", buffering=0) as file:
             chunks: list[bytes] = []
             left = BLOB_MAX_BYTES + 1
             while left and (chunk := file.read(left)):
                 chunks.append(chunk)
                 left -= len(chunk)
         if not left:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), attribute)
+            raise _error(errno.EFBIG, attribute)
         return b"".join(chunks)
 
     def write(self, name: str, attribute: str, data: bytes) -> None:
         """Write an attribute in one call, without creating anything."""
-        fd = os.open(REPORT_FOLDER / name / attribute, os.O_WRONLY | os.O_CLOEXEC)
+        fd = os.open(self._path(name, attribute), os.O_WRONLY | os.O_CLOEXEC)
         try:
             written = os.write(fd, data)
         finally:
@@ -163,8 +173,18 @@ class KernelConfigfs:
             raise OSError(errno.EIO, "short write", attribute)
 
     def remove(self, name: str) -> None:
-        """Remove an entry."""
-        (REPORT_FOLDER / name).rmdir()
+        """Give the entry back."""
+        self._path(name)
+        self._taken = None
+
+    def _path(self, name: str, *attribute: str) -> Path:
+        if name != self._taken:
+            raise _error(errno.ENOENT, name)
+        return ENTRY_FOLDER.joinpath(*attribute)
+
+
+def _error(number: int, what: str) -> OSError:
+    return OSError(number, os.strerror(number), what)
 
 
 def request_report(
@@ -234,7 +254,7 @@ def _attempt(configfs: Configfs, report_data: bytes) -> TsmReport:
     with _entry(configfs) as entry:
         provider = entry.provider()
         wanted = entry.generation() + 1
-        entry.write("inblob", report_data)
+        entry.write(INBLOB, report_data)
         entry.expect(wanted)
         auxblob = entry.read("auxblob") if provider is Provider.SEV_GUEST else b""
         entry.expect(wanted)
@@ -314,5 +334,5 @@ def filesystem_magic(path: Path) -> int:
 
 
 def _verify_mounted() -> None:
-    if filesystem_magic(REPORT_FOLDER) != CONFIGFS_MAGIC:
-        raise OSError(errno.ENODEV, "not on configfs", str(REPORT_FOLDER))
+    if filesystem_magic(ENTRY_FOLDER) != CONFIGFS_MAGIC:
+        raise OSError(errno.ENODEV, "not on configfs", str(ENTRY_FOLDER))

@@ -73,22 +73,26 @@ def test_a_file_that_takes_anothers_place_in_a_readable_folder_may_be_read(tmp_p
     os.close(write)
 
 
-def test_entries_may_be_made_written_and_removed_where_reports_are_made(tmp_path: Path) -> None:
+def test_the_entry_for_reports_may_be_read_and_written_and_that_is_all(tmp_path: Path) -> None:
     """The rights that the keyholder has over configfs."""
     (rule,) = (
         PathRule(str(tmp_path), rule.may)
         for rule in sandbox.PATHS[Process.KEYHOLDER]
         if rule.path.startswith("/sys")
     )
-    entry = tmp_path / "entry"
+    inblob, folder = tmp_path / "inblob", tmp_path / "folder"
+    inblob.touch()
+    folder.mkdir()
     got = under(
         [rule],
-        entry.mkdir,
-        lambda: os.open(entry / "new", os.O_CREAT | os.O_WRONLY),
-        entry.rmdir,
+        lambda: os.open(inblob, os.O_WRONLY),
+        lambda: os.open(inblob, os.O_RDONLY),
+        lambda: os.open(tmp_path / "new", os.O_CREAT | os.O_WRONLY),
+        (tmp_path / "another").mkdir,
+        folder.rmdir,
         lambda: list(tmp_path.iterdir()),
     )
-    assert got == ["done", "EACCES", "done", "EACCES"]
+    assert got == ["done", "done", *["EACCES"] * 4]
 
 
 def test_a_path_that_is_not_there_needs_no_rule(tmp_path: Path) -> None:

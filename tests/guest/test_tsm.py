@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from attest.snp.report import parse_report
+from guest import sandbox
+from guest.door import Process
 from guest.keyholder import tsm as client
 from guest.keyholder.tsm import (
     ATTEMPTS_MAX,
@@ -258,46 +260,73 @@ def test_a_quote_is_not_empty() -> None:
 
 
 def test_the_kernel_is_asked_under_one_compiled_path() -> None:
-    assert str(client.REPORT_FOLDER) == "/sys/kernel/config/tsm/report"
+    assert str(client.ENTRY_FOLDER) == "/sys/kernel/config/tsm/report/sealroom"
     with pytest.raises(TypeError):
         KernelConfigfs("elsewhere")  # type: ignore[call-arg]  # there is no such argument
+
+
+def test_the_sandbox_has_the_path_that_the_client_opens() -> None:
+    paths = [rule.path for rule in sandbox.PATHS[Process.KEYHOLDER]]
+    assert str(client.ENTRY_FOLDER) in paths
 
 
 def test_a_folder_that_is_not_on_configfs_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "REPORT_FOLDER", tmp_path)
+    monkeypatch.setattr(client, "ENTRY_FOLDER", tmp_path)
     with pytest.raises(TsmUnavailableError, match="not on configfs") as caught:
         request(KernelConfigfs())
     assert caught.value.errno == errno.ENODEV
 
 
-def test_a_host_without_configfs_has_no_reports(
+def test_a_machine_whose_first_process_made_no_entry_has_no_reports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "REPORT_FOLDER", tmp_path / "none")
+    monkeypatch.setattr(client, "ENTRY_FOLDER", tmp_path / "none")
     with pytest.raises(TsmUnavailableError) as caught:
         request(KernelConfigfs())
     assert caught.value.errno == errno.ENOENT
 
 
-def test_the_kernels_verbs_are_files_and_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On an ordinary file system, with the look at the file system's kind left out."""
-    monkeypatch.setattr(client, "REPORT_FOLDER", tmp_path)
+@pytest.fixture
+def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An entry on an ordinary file system, with the look at the file system's kind left out."""
+    monkeypatch.setattr(client, "ENTRY_FOLDER", tmp_path)
     monkeypatch.setattr(client, "_verify_mounted", lambda: None)
+    return tmp_path
+
+
+def test_the_kernels_verbs_take_the_one_entry_and_give_it_back(entry: Path) -> None:
     configfs = KernelConfigfs()
     configfs.make("entry")
     with pytest.raises(FileNotFoundError):
         configfs.write("entry", "inblob", DATA)
-    inblob = tmp_path / "entry" / "inblob"
+    inblob = entry / "inblob"
     inblob.touch()
     configfs.write("entry", "inblob", DATA)
     assert configfs.read("entry", "inblob") == DATA
     inblob.write_bytes(bytes(BLOB_MAX_BYTES + 1))
     with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
         configfs.read("entry", "inblob")
-    inblob.unlink()
     configfs.remove("entry")
-    assert not (tmp_path / "entry").exists()
+    assert list(entry.iterdir()) == [inblob]
+
+
+def test_an_entry_that_is_taken_is_busy_and_one_that_is_not_is_not_there(entry: Path) -> None:
+    (entry / "inblob").touch()
+    configfs = KernelConfigfs()
+    configfs.make("first")
+    with pytest.raises(OSError, match=os.strerror(errno.EBUSY)):
+        configfs.make("second")
+    for verb in (
+        lambda: configfs.read("second", "inblob"),
+        lambda: configfs.write("second", "inblob", DATA),
+        lambda: configfs.remove("second"),
+    ):
+        with pytest.raises(FileNotFoundError):
+            verb()
+    configfs.remove("first")
+    with pytest.raises(FileNotFoundError):
+        configfs.read("first", "inblob")
+    configfs.make("second")
+    assert configfs.read("second", "inblob") == b""
