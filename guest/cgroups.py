@@ -21,6 +21,7 @@ from guest.door import Process
 
 MOUNT: Final = Path("/sys/fs/cgroup")
 CONTROLLERS: Final = ("memory", "pids")
+SWAP: Final = "memory.swap.max"  # a kernel without swap has no such limit
 _OWN: Final = Path("/proc/self/cgroup")
 
 
@@ -75,7 +76,8 @@ class Groups:
                 folder.mkdir()
                 self._folders[process] = folder
                 for name, value in _limits(share, total_bytes).items():
-                    if name.partition(".")[0] in controllers:
+                    absent = name == SWAP and not (folder / name).exists()
+                    if name.partition(".")[0] in controllers and not absent:
                         _write(folder / name, str(value))
         except OSError:
             self.close()
@@ -120,7 +122,7 @@ def memory_bytes() -> int:
 def _limits(share: Share, total_bytes: int) -> dict[str, int]:
     return {
         "memory.max": total_bytes * share.memory_percent // 100,
-        "memory.swap.max": 0,
+        SWAP: 0,
         "pids.max": share.processes,
     }
 

@@ -20,7 +20,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -28,6 +28,7 @@ from guest import cgroups, config, journal
 from guest.channel import Channel, GoneError, pair
 from guest.child import NETWORK
 from guest.door import DoorError, Process, Say
+from guest.environment import ENVIRONMENT
 from guest.settings import Identity, Variant, write_sections
 
 # One row per child: the module that is run with `python -I -m`, and arguments after the two of
@@ -42,7 +43,6 @@ LINKS: Final = (
     (Process.GATE, Process.KEYHOLDER),
     (Process.ZYGOTE, Process.KEYHOLDER),
 )
-ENVIRONMENT: Final = {"LANG": "C.UTF-8", "PATH": "/nonexistent", "HOME": "/nonexistent"}
 BACKOFF_MIN_S: Final = 0.1
 BACKOFF_MAX_S: Final = 10.0
 STEADY_S: Final = 30.0  # a child that lived this long starts again at once
@@ -84,12 +84,14 @@ class Init:
         lacking: tuple[str, ...],
         listener: socket.socket,
         programs: Mapping[Process, tuple[str, ...]] = PROGRAMS,
+        adopts: bool = False,
         on_ready: Callable[[], None] = lambda: None,
     ) -> None:
         """Take the configuration document, the model's descriptor and the listening socket.
 
         ``lacking`` is what this guest lacks (`guest.selftest.lacking`): it is in the statement, and
-        the children leave out those steps of their sandboxes and no others.
+        the children leave out those steps of their sandboxes and no others. ``adopts`` says that
+        orphans come to this process, as to PID 1, and are to be buried.
 
         Raises:
             ConfigError: the document cannot be used.
@@ -114,6 +116,7 @@ class Init:
         self._model = model
         self._listener = listener
         self._programs = programs
+        self._adopts = adopts
         self._on_ready = on_ready
         self._announced = False
         self._children = {process: Child(process) for process in programs}
@@ -127,6 +130,8 @@ class Init:
         previous = signal.set_wakeup_fd(waker)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
+        if self._adopts:
+            signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop
         self._selector.register(wake, selectors.EVENT_READ, lambda: os.read(wake, 64))
         self._groups = cgroups.make()
         journal.record(journal.Event.STARTED)
@@ -135,6 +140,8 @@ class Init:
                 self._start_due()
                 for key, _ in self._selector.select(self._patience_s()):
                     key.data()
+                if self._adopts:
+                    bury({c.running.pid for c in self._children.values() if c.running is not None})
         finally:
             signal.set_wakeup_fd(previous)
             self._end_all()
@@ -276,3 +283,16 @@ class Init:
             if child.running is not None:
                 self._forget(child)
         self._selector.close()
+
+
+def bury(spared: Collection[int]) -> None:
+    """Collect what ended and belongs to nobody, up to the first of ``spared``.
+
+    One of those that ended as well has its own turn, after which this is called again.
+    """
+    options = os.WEXITED | os.WNOHANG
+    with contextlib.suppress(ChildProcessError):  # there is no child at all
+        while (dead := os.waitid(os.P_ALL, 0, options | os.WNOWAIT)) is not None:
+            if dead.si_pid in spared:
+                return
+            os.waitid(os.P_PID, dead.si_pid, options)

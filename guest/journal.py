@@ -32,6 +32,7 @@ class Event(StrEnum):
     MODEL_REFUSED = "model-refused"
     SELFTEST_FAILED = "selftest-failed"  # a row of `guest.selftest_rows`, by its number
     NOT_STARTED = "not-started"  # a production guest that lacks something
+    POWER_OFF = "power-off"  # the whole machine; a row of `guest.boot.reasons`, and an errno
     FAULT = "fault"  # an exception that nobody caught, or a complaint of a library
 
 
@@ -59,6 +60,7 @@ FIELDS: Final[Mapping[Event, Mapping[str, Unit]]] = {
     Event.MODEL_REFUSED: {},
     Event.SELFTEST_FAILED: {"row": Unit.INDEX},
     Event.NOT_STARTED: {"lacking": Unit.COUNT},
+    Event.POWER_OFF: {"reason": Unit.INDEX, "code": Unit.CODE},
     Event.FAULT: {
         "process": Unit.INDEX,
         "origin": Unit.INDEX,

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from guest.init import ENVIRONMENT
+from guest.environment import ENVIRONMENT
 from guest.readings import Nothing, Reading
 
 KERNEL_AT_LEAST: Final = (6, 7)  # the first with configfs-tsm; io_uring_disabled is of 6.6

@@ -3,7 +3,8 @@
 
 What is hashed is what is mapped: from the sealing on, which the kernel is asked to confirm, nobody
 can write, grow or shrink the copy, and the file it came from is not looked at again. A GGUF file is
-parsed only after its digest matched.
+parsed only after its digest matched. A source that is sealed already, as PID 1 hands it out, is its
+own copy; it is hashed like any other.
 """
 
 from __future__ import annotations
@@ -23,22 +24,24 @@ class ModelDigestError(Exception):
     """The file is not the model of the configuration, or is larger than `MODEL_MAX_BYTES`."""
 
 
-def seal_model(source: int, digest: bytes) -> int:
+def seal_model(source: int, digest: bytes, *, size: int | None = None) -> int:
     """Return the descriptor of a sealed copy of the file at ``source``, which is closed.
+
+    Args:
+        source: a file; one that is sealed is returned as it is.
+        digest: SHA-256 of the model.
+        size: how many of the file's bytes are the model, if not all.
 
     Raises:
         ModelDigestError: the SHA-256 of the sealed bytes is not ``digest``, or they are not sealed.
     """
-    sealed = os.memfd_create("model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    sealed = source
     try:
-        copied = 0
-        while piece := os.pread(source, _PIECE_BYTES, copied):
-            copied += len(piece)
-            if copied > MODEL_MAX_BYTES:
-                raise ModelDigestError(f"model: over {MODEL_MAX_BYTES} bytes")
-            _write_all(sealed, piece)
-        fcntl.fcntl(sealed, fcntl.F_ADD_SEALS, SEALS)
-        if fcntl.fcntl(sealed, fcntl.F_GET_SEALS) & SEALS != SEALS:
+        if not _is_sealed(source):
+            sealed = os.memfd_create("model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+            _copy(source, sealed, MODEL_MAX_BYTES + 1 if size is None else size)
+            fcntl.fcntl(sealed, fcntl.F_ADD_SEALS, SEALS)
+        if not _is_sealed(sealed):
             raise ModelDigestError("model: the copy could not be sealed")
         got = _hash(sealed)
         if not hmac.compare_digest(got, digest):
@@ -47,8 +50,25 @@ def seal_model(source: int, digest: bytes) -> int:
         os.close(sealed)
         raise
     finally:
-        os.close(source)
+        if sealed != source:
+            os.close(source)
     return sealed
+
+
+def _is_sealed(fd: int) -> bool:
+    try:
+        return fcntl.fcntl(fd, fcntl.F_GET_SEALS) & SEALS == SEALS
+    except OSError:  # not a memfd
+        return False
+
+
+def _copy(source: int, target: int, most: int) -> None:
+    copied = 0
+    while piece := os.pread(source, min(_PIECE_BYTES, most - copied), copied):
+        copied += len(piece)
+        if copied > MODEL_MAX_BYTES:
+            raise ModelDigestError(f"model: over {MODEL_MAX_BYTES} bytes")
+        _write_all(target, piece)
 
 
 def _hash(fd: int) -> bytes:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from guest.config import ConfigError, parse_config
-from guest.init import ENVIRONMENT
+from guest.environment import ENVIRONMENT
 from lab.attack.alone import Alone, control, running
 from lab.attack.site import LabSite
 from lab.mocktsm import MockTsm

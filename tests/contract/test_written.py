@@ -17,6 +17,7 @@ ALLOWED = {
     ("guest/journal.py", "os.write"): "the one line of an event",
     ("guest/worker/modelfile.py", "os.write"): "the model, into a memfd",
     ("guest/keyholder/tsm.py", "os.write"): "a report's input, into configfs",
+    ("guest/boot/switches.py", "os.write"): "switches, to the kernel",
     ("guest/cgroups.py", "os.write"): "limits, and a process's number, to the kernel",
     ("guest/faults.py", "logging"): "to drop what others log",
     ("guest/faults.py", "warnings"): "to drop what others warn of",

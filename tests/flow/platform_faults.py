@@ -22,7 +22,7 @@ from guest import sandbox
 from guest.channel import Channel, pair
 from guest.config import parse_config
 from guest.door import Process, Say
-from guest.init import ENVIRONMENT
+from guest.environment import ENVIRONMENT
 from guest.publication import Publication
 from guest.settings import Identity, write_sections
 from guest.worker.tasks import prompts_digest

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from guest.door import Process
-from guest.init import ENVIRONMENT
+from guest.environment import ENVIRONMENT
 from lab.memscan import children
 from sealroom import Tone
 from tests.flow import processes

@@ -19,6 +19,7 @@ from guest.door import Process
 
 MOUNTS = Path("/proc/self/mounts")
 TOTAL = 8 << 30
+CONTROL_FILES = ("memory.max", "memory.swap.max", "pids.max", "cgroup.procs")
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     def mkdir(path: Path) -> None:
         made(path)
-        for name in ("memory.max", "memory.swap.max", "pids.max", "cgroup.procs"):
+        for name in CONTROL_FILES:
             (path / name).touch()
 
     monkeypatch.setattr(Path, "mkdir", mkdir)
@@ -73,6 +74,17 @@ def test_the_limits_of_each_group_are_its_share(folder: Path) -> None:
         assert int((group / "memory.max").read_text()) == TOTAL * share.memory_percent // 100
         assert (group / "memory.swap.max").read_text() == "0"
         assert int((group / "pids.max").read_text()) == share.processes
+
+
+def test_a_kernel_without_swap_needs_no_limit_of_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "CONTROL_FILES", ("memory.max", "pids.max"))
+    Groups(folder, TOTAL)
+    for process in SHARES:
+        (group,) = folder.glob(f"sealroom-*-{process}")
+        assert (group / "memory.max").read_text() != ""
+        assert not (group / "memory.swap.max").exists()
 
 
 def test_control_files_are_never_made(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from guest.channel import Channel, pair
 from guest.child import NETWORK
 from guest.config import parse_config
 from guest.door import Process, Say
+from guest.environment import ENVIRONMENT
 from guest.faults import KINDS, Kind, Origin, kind_of
-from guest.init import ENVIRONMENT
 from guest.settings import write_sections
 from lab.documents import GuestPlan, sha256_of, write_config
 from tests.guest.keyholder.hall import IDENTITY

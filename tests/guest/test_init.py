@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from guest import init as init_module
 from guest import sandbox
 from guest.config import ConfigError
 from guest.door import Process
-from guest.init import BACKOFF_MAX_S, BACKOFF_MIN_S, ENVIRONMENT, Init, LackingError
+from guest.environment import ENVIRONMENT
+from guest.init import BACKOFF_MAX_S, BACKOFF_MIN_S, Init, LackingError, bury
 from tests.guest.documents import document
-from tests.guest.rig import nothing_left_open
+from tests.guest.rig import in_child, nothing_left_open
 
 WAIT_MAX_S = 15.0
 CHILDREN = (Process.KEYHOLDER, Process.ZYGOTE, Process.GATE)
@@ -33,7 +35,7 @@ Report = dict[str, Any]
 class House:
     """An init with reporting children, and what they have reported."""
 
-    def __init__(self, path: Path, **moods: str) -> None:
+    def __init__(self, path: Path, *, adopts: bool = False, **moods: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         self._socket.settimeout(WAIT_MAX_S)
@@ -58,6 +60,7 @@ class House:
                 )
                 for process in CHILDREN
             },
+            adopts=adopts,
             on_ready=self._on_ready,
         )
 
@@ -123,9 +126,11 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def run(path: Path, scenario: Callable[[House], None], **moods: str) -> House:
+def run(
+    path: Path, scenario: Callable[[House], None], *, adopts: bool = False, **moods: str
+) -> House:
     with nothing_left_open():
-        house = House(path / "reports", **moods)
+        house = House(path / "reports", adopts=adopts, **moods)
         try:
             house.run(scenario)
         finally:
@@ -348,3 +353,42 @@ def test_each_program_of_the_guest_can_be_found() -> None:
     assert set(init_module.PROGRAMS) == set(CHILDREN)
     for (module,) in init_module.PROGRAMS.values():
         assert (Path(sys.modules["guest"].__path__[0]).parent / module.replace(".", "/")).is_dir()
+
+
+def born_and_ended() -> int:
+    """The process id of a child of ours that has ended and was not collected."""
+    pid = os.fork()
+    if pid == 0:
+        os._exit(3)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
+
+
+def test_orphans_are_buried_and_the_children_are_spared() -> None:
+    def buried() -> list[bool]:
+        strangers = [born_and_ended(), born_and_ended()]
+        bury(())
+        child = born_and_ended()
+        bury({child})
+        spared = os.waitpid(child, 0)[1] == 3 << 8
+        bury(())  # without any child at all
+        return [*(not lives(pid) for pid in strangers), spared]
+
+    assert in_child(buried) == [True, True, True]
+
+
+def test_an_init_that_adopts_buries_who_comes_to_it(tmp_path: Path) -> None:
+    orphan = born_and_ended()
+
+    def scenario(house: House) -> None:
+        gate = house.born(Process.GATE)["pid"]
+        os.kill(gate, signal.SIGKILL)
+        house.born(Process.GATE, after=gate)
+        until = time.monotonic() + WAIT_MAX_S
+        while lives(orphan) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not lives(orphan)
+
+    before = signal.getsignal(signal.SIGCHLD)
+    run(tmp_path, scenario, adopts=True)
+    signal.signal(signal.SIGCHLD, before)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from attest.statement import LACKING_MAX, LACKING_MAX_CHARACTERS
 from guest import sandbox, selftest
-from guest.init import ENVIRONMENT
+from guest.environment import ENVIRONMENT
 from guest.journal import Unit
 from guest.readings import Nothing, Reading, read
 from guest.selftest_rows import (

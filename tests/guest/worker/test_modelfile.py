@@ -99,6 +99,28 @@ def test_a_model_that_is_too_large_is_refused(
         seal_model(opened(source), DIGEST)
 
 
+def test_a_source_that_is_sealed_already_is_its_own_copy(source: Path) -> None:
+    with nothing_left_open():
+        sealed = seal_model(opened(source), DIGEST)
+        assert seal_model(sealed, DIGEST) == sealed
+        assert os.pread(sealed, len(MODEL) + 1, 0) == MODEL
+        os.close(sealed)
+
+
+def test_a_sealed_source_with_another_digest_is_refused(source: Path) -> None:
+    with nothing_left_open():
+        sealed = seal_model(opened(source), DIGEST)
+        with pytest.raises(ModelDigestError, match="wanted SHA-256"):
+            seal_model(sealed, bytes(32))
+
+
+def test_what_stands_behind_the_models_size_is_not_copied(source: Path) -> None:
+    size = 4_500_000
+    sealed = seal_model(opened(source), hashlib.sha256(MODEL[:size]).digest(), size=size)
+    assert os.pread(sealed, len(MODEL), 0) == MODEL[:size]
+    os.close(sealed)
+
+
 def test_a_descriptor_that_cannot_be_read_is_an_error_and_closed() -> None:
     with nothing_left_open():
         read, write = os.pipe()
