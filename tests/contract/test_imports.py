@@ -32,6 +32,8 @@ BREACHES = {
     "the worker has no network and no TSM": ("guest/worker/planted_network.py", "import asyncio"),
     "the relay knows nothing": ("services/relay/planted_key.py", "import wire"),
     "the ingress moves opaque bytes": ("services/ingress/planted_key.py", "import cryptography"),
+    "PID 1 has no service, no key and no model": ("guest/boot/planted_door.py", "import grpclib"),
+    "only /init opens PID 1's room": ("guest/gate/planted_boot.py", "import guest.boot"),
 }
 
 
