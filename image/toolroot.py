@@ -12,6 +12,7 @@ things one would have made are MADE, below.
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shlex
@@ -60,6 +61,9 @@ ENVIRONMENT = {
     "TZ": "UTC",
 }
 """The whole environment of a command, before what its caller adds."""
+
+FAKETIME_LIBRARY = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+"""What shifts a command's clock where the caller's is shifted (image/repro.py)."""
 
 # For unshare, sh, mount and chroot of the machine.
 OUTER_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -157,6 +161,11 @@ def laid_key(lock: Path) -> str:
     return hashlib.sha256(lock.read_bytes() + b"\0" + Path(__file__).read_bytes()).hexdigest()
 
 
+def _in_use(root: Path) -> Path:
+    """Return the file that a command locks, shared, while it runs in the root."""
+    return root.parent / f".{root.name}.lock"
+
+
 def tool_root(lock: Path = LOCK, root: Path = TOOLS) -> Path:
     """Return the tool root of a lock, laid out if it is not there or of another lock.
 
@@ -176,9 +185,12 @@ def tool_root(lock: Path = LOCK, root: Path = TOOLS) -> Path:
         new.mkdir()
         lay(packages, new)
         (new / STAMP).write_text(key)
-        if root.exists():
-            root.rename(old)
-        new.rename(root)
+        with _in_use(root).open("w") as users:
+            # Until each command that runs in the old root has ended.
+            fcntl.flock(users, fcntl.LOCK_EX)
+            if root.exists():
+                root.rename(old)
+            new.rename(root)
     say(f"{root}: laid out in {time.monotonic() - began:.0f} s")
     return root
 
@@ -207,7 +219,8 @@ def command(
     Raises:
         ToolError: a folder to mount is not there, or would lie elsewhere than under /build.
     """
-    words = ["unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid"]
+    words = ["flock", "--shared", "--no-fork", str(_in_use(root.resolve()))]
+    words += ["unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid"]
     words += ["--fork", "--kill-child", "--", "/bin/sh", "-c", _ENTER, "sh"]
     words += [" ".join(DEVICES), str(root.resolve()), _mount_flags(root, False)]
     for mount in mounts:
@@ -218,6 +231,8 @@ def command(
         flags = "" if mount.writable else _mount_flags(mount.source, False)
         words += [str(mount.source.resolve()), mount.target, flags]
     variables = {**ENVIRONMENT, **(env or {})}
+    if "FAKETIME" in os.environ:
+        variables |= {"FAKETIME": os.environ["FAKETIME"], "LD_PRELOAD": FAKETIME_LIBRARY}
     words += ["--", "/usr/bin/env", "-i"]
     return [*words, *(f"{name}={value}" for name, value in sorted(variables.items())), *argv]
 
