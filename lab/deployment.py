@@ -151,16 +151,7 @@ class Deployment:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "guest.yaml").write_bytes(config)
         self.bundle.write_bytes(write_bundle(self.plan, now=datetime.now(UTC)))
-        programs = [f"--program={name}={module}" for name, module in self._programs.items()]
-        arguments = [
-            "lab.guest",
-            f"--config={self.folder / 'guest.yaml'}",
-            f"--model={self._model}",
-            f"--mock={json.dumps(self.plan.mock())}",
-            *programs,
-        ]
-        self.guest_address = self._run("guest", arguments)
-        self._expect("guest", "ready")
+        self.guest_address = self._start_guest()
         self.ingress_url = "http://" + self._run(
             "ingress",
             [
@@ -175,9 +166,33 @@ class Deployment:
         )
         threading.Thread(target=self._observe, daemon=True).start()
         self.trust.write_bytes(
-            write_trust(self.plan, relay=self.relay_url, model=digest, config=config)
+            write_trust(
+                self.plan,
+                relay=self.relay_url,
+                model=digest,
+                config=config,
+                lacking=self._lacking(),
+            )
         )
         self._await_evidence()
+
+    def _start_guest(self) -> str:
+        """Start the guest and wait until it is ready; where it listens."""
+        programs = [f"--program={name}={module}" for name, module in self._programs.items()]
+        arguments = [
+            "lab.guest",
+            f"--config={self.folder / 'guest.yaml'}",
+            f"--model={self._model}",
+            f"--mock={json.dumps(self.plan.mock())}",
+            *programs,
+        ]
+        address = self._run("guest", arguments)
+        self._expect("guest", "ready")
+        return address
+
+    def _lacking(self) -> frozenset[str] | None:
+        """What the device must accept that this guest lacks; None for what this host lacks."""
+        return None
 
     def _run(self, name: str, arguments: Sequence[str], listen: str = "127.0.0.1:0") -> str:
         """Start a part and return the address it listens on."""

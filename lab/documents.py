@@ -21,8 +21,10 @@ from attest.roots import write_roots
 from attest.statement import Platform
 from guest import sandbox, selftest
 from guest.selftest_rows import ROWS
+from guest.settings import Variant
 from guest.worker.tasks import prompts_digest
 from lab.mocktsm import (
+    MOCK_MEASUREMENT,
     MockSnp,
     MockTdx,
     SnpFault,
@@ -32,6 +34,7 @@ from lab.mocktsm import (
 )
 from lab.mocktsm.snp_faults import snp_endorsements
 from lab.mocktsm.tdx_faults import tdx_endorsements
+from lab.mocktsm.tdx_quote import MOCK_MRTD
 
 ISSUED_BEFORE: Final = timedelta(hours=1)
 IN_FORCE: Final = timedelta(days=30)  # as long as Intel's collateral is
@@ -50,6 +53,7 @@ Mapping = dict[str, Any]
 class GuestPlan:
     """What one wants to choose about a lab guest; the rest is fixed in `write_config`."""
 
+    variant: Variant = Variant.MOCK
     slots: int = 2
     waiting_max: int = 8
     request_max_bytes: int = 262144 + 4096
@@ -70,12 +74,17 @@ class GuestPlan:
     seed: str = "sealroom"
     faults: Mapping = field(default_factory=dict)
     endorsements: Path | None = None
+    measurement: bytes | None = None  # the launch digest or MRTD; a made-up one if None
 
     def hardware(self) -> MockSnp | MockTdx:
         """The mock platform."""
         if self.platform is Platform.TDX:
-            return MockTdx(version=self.quote_version, seed=self.seed)
-        return MockSnp(line=self.line, version=self.version, seed=self.seed)
+            mrtd = self.measurement or MOCK_MRTD
+            return MockTdx(version=self.quote_version, seed=self.seed, mrtd=mrtd)
+        measurement = self.measurement or MOCK_MEASUREMENT
+        return MockSnp(
+            line=self.line, version=self.version, seed=self.seed, measurement=measurement
+        )
 
     def mock(self) -> Mapping:
         """The mock platform as `lab.mocktsm.MockTsm.from_plain` takes it."""
@@ -98,7 +107,7 @@ def write_config(plan: GuestPlan, model: bytes) -> bytes:
     """The guest's configuration document; ``model`` is the GGUF's SHA-256."""
     document = {
         "format": "sealroom-guest/1",
-        "variant": "mock",
+        "variant": plan.variant.value,
         "gate": {
             "slots": plan.slots,
             "waiting_max": plan.waiting_max,
@@ -144,10 +153,18 @@ def lacking_here() -> frozenset[str]:
     return ORDINARY.union(sandbox.missing(), selftest.failing(rows=rows))
 
 
-def write_trust(plan: GuestPlan, *, relay: str, model: bytes, config: bytes) -> bytes:
+def write_trust(
+    plan: GuestPlan,
+    *,
+    relay: str,
+    model: bytes,
+    config: bytes,
+    lacking: frozenset[str] | None = None,
+) -> bytes:
     """The device's trust file for a guest with this model and configuration document.
 
-    It accepts that the guest lacks what a lab on this host lacks, and nothing more.
+    It accepts that the guest lacks what stands in ``lacking``, by default what a lab on this host
+    lacks, and nothing more.
     """
     policy = mock_policy_mapping(
         platform=plan.hardware(),
@@ -155,7 +172,7 @@ def write_trust(plan: GuestPlan, *, relay: str, model: bytes, config: bytes) -> 
         prompts=prompts_digest(),
         configuration=hashlib.sha256(config).digest(),
         max_life_s=3600 + 60,
-        lacking=lacking_here(),
+        lacking=lacking_here() if lacking is None else lacking,
     )
     document = {
         "format": "sealroom-trust/1",

@@ -30,6 +30,8 @@ from lab.vm.tools import Tools
 from lab.vm.tsmhost import TsmHost
 from lab.vm.vsock import GATE_PORT, JOURNAL_PORT, TSM_PORT, connect
 
+QEMU: Final = "qemu-system-x86_64"
+VSOCK: Final = "vhost-device-vsock"
 SOCKETS_MAX_S: Final = 30.0  # until a program of ours has made the socket it listens on
 READY_MAX_S: Final = 420.0  # from power on to every process ready, under TCG on a busy host
 OFF_MAX_S: Final = 120.0
@@ -104,14 +106,14 @@ class Machine:
 
     def _start(self) -> None:
         for port, serve in self._serve.items():
-            self._callers[port] = self._stack.enter_context(
-                Callers(self.places.port(port), serve)
-            )
+            self._callers[port] = self._stack.enter_context(Callers(self.places.port(port), serve))
         if self.plan.vsock:
-            self._run("vhost-device-vsock", vsock_arguments(self.places))
-            self._await_socket("vhost-device-vsock", self.places.vhost)
+            self._run(VSOCK, vsock_arguments(self.places))
+            self._await_socket(VSOCK, self.places.vhost)
         self.started = time.monotonic()
-        self._run("qemu-system-x86_64", [*self._tools.roms(), *qemu_arguments(self.plan, self.places)])
+        self._run(
+            "qemu-system-x86_64", [*self._tools.roms(), *qemu_arguments(self.plan, self.places)]
+        )
         self._await_socket("qemu-system-x86_64", self.places.qmp)
 
     def _run(self, program: str, arguments: Sequence[str]) -> None:
@@ -141,7 +143,7 @@ class Machine:
     @property
     def is_on(self) -> bool:
         """Whether qemu runs."""
-        return self._processes["qemu-system-x86_64"].poll() is None
+        return self._processes[QEMU].poll() is None
 
     @property
     def serial(self) -> bytes:
@@ -171,7 +173,9 @@ class Machine:
         try:
             return self.journal.wait(event, within_s=within_s, alive=lambda: self.is_on)
         except VmError as error:
-            raise VmError(error.what, error.wanted, f"{error.got}; {self._end_of_serial()}") from error
+            raise VmError(
+                error.what, error.wanted, f"{error.got}; {self._end_of_serial()}"
+            ) from error
 
     def wait_off(self, *, within_s: float = OFF_MAX_S) -> None:
         """Wait until the machine has switched itself off.
@@ -180,7 +184,7 @@ class Machine:
             VmError: it did not.
         """
         try:
-            self._processes["qemu-system-x86_64"].wait(within_s)
+            self._processes[QEMU].wait(within_s)
         except subprocess.TimeoutExpired as error:
             got = f"it still on after {within_s} s; {self.journal.told()}; {self._end_of_serial()}"
             raise VmError("machine", "it off", got) from error

@@ -21,7 +21,7 @@ GUEST_CID: Final = 42
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """A raw file that the guest sees as a disk, read-only unless said otherwise."""
+    """A file that the guest sees as a disk, as it is; qemu fills its last sector up with NUL."""
 
     path: Path
     read_only: bool = True

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole deployment whose guest is the image, booted: `lab.deployment` with a machine in it.
+
+Relay, ingress, documents and trust file are made as for a guest on the host. The guest is the test
+variant: the production bytes with a kernel that has the mock provider, which asks `lab.mocktsm`
+here. What an emulated machine lacks of a real one stands in `LACKING`, and the device is told.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from lab.deployment import Deployment, DeploymentError
+from lab.documents import GuestPlan
+from lab.mocktsm import MockTsm
+from lab.mocktsm.fault_plan import FaultPlan
+from lab.vm.errors import VmError
+from lab.vm.machine import Machine
+from lab.vm.plan import PROCESSORS, Disk, MachinePlan
+from lab.vm.release import Image, load_image
+from lab.vm.tools import load_tools
+from lab.vm.vsock import Shuttle
+
+VARIANT: Final = "test"
+LACKING: Final = frozenset({"clock-source"})
+"""An emulated processor's time stamp counter is not one that the kernel trusts."""
+
+SLOW: Final = GuestPlan(
+    slots=1, waiting_max=2, idle_max_s=60, deadline_s=290, threads=PROCESSORS, tick_ms=500
+)
+"""For a processor that is emulated: everything may take long, within what relays wait for."""
+
+
+class ImageDeployment(Deployment):
+    """Machine, ingress and relay; use it in a ``with`` block."""
+
+    def __init__(
+        self,
+        folder: Path,
+        model: Path,
+        plan: GuestPlan = SLOW,
+        *,
+        image: Image | None = None,
+        lacking: frozenset[str] = LACKING,
+    ) -> None:
+        """Prepare a deployment of the built test variant, or of another ``image``.
+
+        An image is for one model. Another one comes with a copy of the image that publishes it.
+        """
+        super().__init__(folder, model, replace(plan, endorsements=None))
+        self.plan = replace(self.plan, endorsements=None)  # the machine has no file of the host's
+        self._image = image
+        self._lacks = lacking
+        self._stack = ExitStack()
+        self.machine: Machine | None = None
+
+    @override
+    def stop(self) -> None:
+        """End the relay, the ingress and the machine."""
+        super().stop()
+        self._stack.close()
+
+    @override
+    def _start_guest(self) -> str:
+        try:
+            return self._switch_on()
+        except VmError as error:
+            raise DeploymentError(f"guest: {error}") from error
+
+    def _switch_on(self) -> str:
+        base = self._image or load_image(VARIANT)
+        plan = MachinePlan(
+            kernel=base.kernel,
+            initrd=base.initrd,
+            cmdline=base.cmdline,
+            disks=(Disk(self._model), Disk(self.folder / "guest.yaml")),
+        )
+        mock = MockTsm(self.plan.hardware(), FaultPlan(self.plan.faults))
+        self.machine = self._stack.enter_context(Machine(plan, load_tools(), mock=mock))
+        self.machine.wait_ready()
+        return self._stack.enter_context(Shuttle(self.machine.places.vsock)).address
+
+    @override
+    def _lacking(self) -> frozenset[str]:
+        return self._lacks
