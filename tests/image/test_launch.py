@@ -242,7 +242,7 @@ def test_whatever_is_appended_to_what_is_booted_gives_another_measurement(
     one = plan(mint_release(tmp_path / "release"), platform)
     before = values(one.measured())
     with one.kernel.with_name(name).open("ab") as file:
-        file.write(b"  more = 1  ")
+        file.write(b" one=1 another=2")
     assert values(one.measured()) != before
 
 
