@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build twice, differently, and compare byte for byte: `make repro`.
+
+The first build is the one in build/image, made now if it is not there. The second is made elsewhere
+(image/elsewhere.py): another path, user, time zone, locale, umask, hash seed and clock, from the
+source and the verified downloads alone. Every artefact's SHA-256 is printed; a difference is
+explained file by file, and the second build's files stay in build/image/repro for a closer look.
+
+    python -m image.repro                        # everything
+    python -m image.repro --only initrd          # with the kernel and llama.cpp of the first build
+"""
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from image.difference import explanation
+from image.elsewhere import CLOCK_SHIFT_DAYS, STDERR, elsewhere
+from image.errors import ImageError
+from image.fetch import cache_folder
+from image.toolroot import FAKETIME_LIBRARY, OUTER_ENVIRONMENT, command, tool_root
+
+KEPT = Path("build/image/repro")
+INPUTS = ("build/model",)
+"""Downloads, or made of them, that have a digest of their own: inputs to both builds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that is built: by which modules, and what comes of it.
+
+    Attributes:
+        commands: modules of `image` with their arguments.
+        products: glob patterns of the artefacts, below the checkout.
+        folder: what another part needs of this one, below the checkout.
+    """
+
+    commands: tuple[tuple[str, ...], ...]
+    products: tuple[str, ...]
+    folder: str
+
+
+PARTS: Mapping[str, Part] = {
+    "llama": Part((("image.llama",),), ("build/image/llama/*.so",), "build/image/llama"),
+    "kernel": Part(
+        (("image.kernel_build", "--variant", "production"),),
+        ("build/image/kernel/production/bzImage",),
+        "build/image/kernel",
+    ),
+    "initrd": Part((("image.build",),), ("build/image/release/**/*",), "build/image/release"),
+}
+"""In the order in which they are built: what comes later needs what came before."""
+
+
+class ReproError(ImageError):
+    """The two builds could not be made, or made nothing."""
+
+
+def say(text: str) -> None:
+    """Print a line of progress to standard error."""
+    print(f"repro: {text}", file=sys.stderr, flush=True)
+
+
+def unzstd(data: bytes) -> bytes:
+    """Decompress with the tool root's zstd."""
+    words = command(["zstd", "-dcq"], root=tool_root())
+    ran = subprocess.run(words, input=data, env=OUTER_ENVIRONMENT, capture_output=True, check=False)
+    if ran.returncode:
+        raise ReproError(f"zstd: {ran.stderr.decode(errors='replace').strip()}")
+    return ran.stdout
+
+
+def products(root: Path, parts: Sequence[Part]) -> dict[str, Path]:
+    """Return the artefacts of the parts under a checkout, by their path below it."""
+    found = {
+        str(path.relative_to(root)): path
+        for part in parts
+        for pattern in part.products
+        for path in sorted(root.glob(pattern))
+        if path.is_file()
+    }
+    if not found:
+        raise ReproError(f"{root}: wanted artefacts, got none")
+    return found
+
+
+def compare(first: Mapping[str, Path], second: Mapping[str, Path], kept: Path) -> list[str]:
+    """Print the digest of every artefact, and return what differs, explained.
+
+    Args:
+        first: artefacts of the first build by name.
+        second: those of the second.
+        kept: where the differing files of the second build are copied to.
+    """
+    findings: list[str] = []
+    for name in sorted(first.keys() | second.keys()):
+        if name not in first or name not in second:
+            findings.append(f"{name}: only in the {'first' if name in first else 'second'} build")
+            continue
+        one, other = first[name].read_bytes(), second[name].read_bytes()
+        print(f"{hashlib.sha256(one).hexdigest()}  {name}", flush=True)
+        if one == other:
+            continue
+        findings.append(f"{name}: the second has SHA-256 {hashlib.sha256(other).hexdigest()}")
+        findings += [f"  {line}" for line in explanation(one, other, unzstd)]
+        copy = kept / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(other)
+        if shutil.which("diffoscope"):
+            findings.append(f"  closer: diffoscope {first[name]} {copy}")
+    return findings
+
+
+def reproduce(
+    root: Path, names: Sequence[str], parts: Mapping[str, Part], *, clock: Path, cache: Path
+) -> list[str]:
+    """Build the named parts here and elsewhere, and return what differs, explained.
+
+    Raises:
+        ImageError: one of the builds fails, or the other place is not other enough.
+    """
+    wanted = [part for name, part in parts.items() if name in names]
+    for part in wanted:
+        for words in part.commands:
+            say(f"first: {' '.join(words)}")
+            ended = subprocess.run(
+                [sys.executable, "-m", *words], cwd=root, stdout=STDERR, check=False
+            )
+            if ended.returncode:
+                raise ReproError(f"{' '.join(words)}: wanted exit 0, got {ended.returncode}")
+    others = [part.folder for name, part in parts.items() if name not in names]
+    seeds = [name for name in (*INPUTS, *others) if (root / name).is_dir()]
+    with elsewhere(root, clock=clock, cache=cache, seeds=seeds) as there:
+        for name, value in there.tell().items():
+            say(f"second: {name} {value}")
+        for part in wanted:
+            for words in part.commands:
+                say(f"second: {' '.join(words)}")
+                there.run(["-m", *words])
+        shutil.rmtree(root / KEPT, ignore_errors=True)
+        return compare(products(root, wanted), products(there.checkout, wanted), root / KEPT)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Build twice, compare, and fail on a difference."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", choices=PARTS, action="append", help="compare this part alone")
+    options = parser.parse_args(arguments)
+    root = Path.cwd()
+    try:
+        clock = tool_root() / FAKETIME_LIBRARY.removeprefix("/")
+        cache = cache_folder().parent
+        findings = reproduce(root, options.only or list(PARTS), PARTS, clock=clock, cache=cache)
+    except ImageError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for finding in findings:
+        print(finding, file=sys.stderr)
+    say("the builds differ" if findings else f"identical, {CLOCK_SHIFT_DAYS} days apart")
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
