@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python packages of the image: fetched by pip, believed by their digest, unpacked by us.
 
-The rule that holds here: `image/locks/wheels.txt` has one digest for each package, the one file that
-goes into the image, and `requirements/guest.txt` has it too. pip only fetches; nothing is installed,
-so no script, no compiled module and no record of the installation comes to be.
+The rule that holds here: `image/locks/wheels.txt` has one digest for each package, of the one file
+that goes into the image, and `requirements/guest.txt` has it too. pip only fetches; nothing is
+installed, so no script, no compiled module and no record of the installation comes to be.
 
     python -m image.wheels             # fetch and verify
     python -m image.wheels --refresh   # take the versions of requirements/guest.txt again
@@ -14,9 +14,7 @@ and `image.llama` builds its C++. Formats: PEP 427 (wheels), PEP 625 (source dis
 
 import argparse
 import hashlib
-import io
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -59,7 +57,9 @@ class Pin:
     version: str
     sha256: str
 
-    def __str__(self) -> str:
+    @property
+    def requirement(self) -> str:
+        """The pin as a line of a requirements file."""
         return f"{self.name}=={self.version} --hash=sha256:{self.sha256}"
 
 
@@ -83,7 +83,7 @@ def parse_pins(text: str) -> tuple[Pin, ...]:
 
 def pins_text(pins: list[Pin]) -> str:
     """Return the one spelling of a lock with these pins."""
-    return "".join(f"{pin}\n" for pin in sorted(pins))
+    return "".join(f"{pin.requirement}\n" for pin in sorted(pins))
 
 
 def fetch_wheels(lock: Path = LOCK, cache: Path | None = None) -> dict[str, Path]:
@@ -96,7 +96,9 @@ def fetch_wheels(lock: Path = LOCK, cache: Path | None = None) -> dict[str, Path
     cache.mkdir(parents=True, exist_ok=True)
     pins = parse_pins(lock.read_text(encoding="ascii"))
     places = {pin: cache / _file_name(pin) for pin in pins}
-    absent = [pin for pin, place in places.items() if not place.is_file() or _digest(place) != pin.sha256]
+    absent = [
+        pin for pin, place in places.items() if not place.is_file() or _digest(place) != pin.sha256
+    ]
     if absent:
         print(f"wheels: {len(absent)} to fetch", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=cache) as scratch:
@@ -115,7 +117,9 @@ def wheel_files(path: Path) -> Iterator[cpio.Entry]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             if len(members) > MEMBERS_MAX_ITEMS:
-                raise WheelError(f"{path.name}: wanted {MEMBERS_MAX_ITEMS} members at most, got more")
+                raise WheelError(
+                    f"{path.name}: wanted {MEMBERS_MAX_ITEMS} members at most, got more"
+                )
             for member in members:
                 top = member.filename.split("/")[0]
                 if member.is_dir() or top.endswith(".dist-info"):
@@ -174,7 +178,9 @@ def refresh(lock: Path = LOCK) -> None:
     Raises:
         WheelError: a package is not locked there, or pip does not find one of its digests.
     """
-    lines = (line.partition("#")[0].strip() for line in lock.with_suffix(".in").read_text().splitlines())
+    lines = (
+        line.partition("#")[0].strip() for line in lock.with_suffix(".in").read_text().splitlines()
+    )
     locked = locked_versions(GUEST.read_text())
     pins = []
     for name in filter(None, lines):
@@ -203,7 +209,7 @@ def _download(pins: list[Pin], scratch: Path) -> dict[Pin, Path]:
     for pin in pins:
         folder = scratch / pin.name
         folder.mkdir()
-        path = _pip(pin.name, f"{pin}\n", folder)
+        path = _pip(pin.name, f"{pin.requirement}\n", folder)
         if path.stat().st_size > FILE_MAX_BYTES or _digest(path) != pin.sha256:
             raise WheelError(f"{pin.name}: wanted sha256 {pin.sha256}, got {_digest(path)}")
         found[pin] = path
@@ -215,9 +221,16 @@ def _pip(name: str, requirement: str, folder: Path) -> Path:
     pinned = folder / "requirement.txt"
     pinned.write_text(requirement)
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-    command += ["--no-deps", "--require-hashes", "--dest", str(folder), "--requirement", str(pinned)]
+    command += [
+        "--no-deps",
+        "--require-hashes",
+        "--dest",
+        str(folder),
+        "--requirement",
+        str(pinned),
+    ]
     if name == BINDING_PROJECT:
-        # pip asks the build backend for the metadata; it is installed by `make dev`, and builds nothing.
+        # pip asks the build backend for metadata; `make dev` installs it, and nothing is built.
         command += ["--no-binary", name, "--no-build-isolation"]
     else:
         command += ["--only-binary", ":all:", *TARGET]
@@ -229,7 +242,9 @@ def _pip(name: str, requirement: str, folder: Path) -> Path:
     pinned.unlink()
     files = sorted(folder.iterdir())
     if run.returncode or len(files) != 1:
-        raise WheelError(f"{name}: wanted one file from pip, got {len(files)}\n{run.stderr[-2000:]}")
+        raise WheelError(
+            f"{name}: wanted one file from pip, got {len(files)}\n{run.stderr[-2000:]}"
+        )
     return files[0]
 
 
