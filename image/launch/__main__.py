@@ -2,8 +2,8 @@
 """`python -m image.launch --platform snp|tdx --release DIR --config FILE …`.
 
 Prints the command that launches a release on a host with the hardware, quoted for a shell, or with
-`--libvirt` the domain. Starts nothing. On stderr it says what the guest's report must then show, as
-computed from the very files that the command names.
+`--libvirt` the domain. Starts nothing, and prints nothing that would not measure as the manifest
+says: the measurement, which goes to stderr, is computed from the very files of the command.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from attest.errors import FormatError
 from attest.snp.launch.cpu import CPU_TYPES
 from attest.statement import Platform
 from image.launch.plan import HOST_CPU, QGS_SOCKET, LaunchError, Plan, check_disk
+from image.launch.published import guest_policy, load_manifest, verify_published
 from image.launch.render import libvirt_domain, qemu_arguments
 from sealroom.measurement import values
+from sealroom.release.manifest import ImageVariant
 
 PLATFORMS = {"snp": Platform.SEV_SNP, "tdx": Platform.TDX}
-VARIANTS = ("production", "research", "test")
 EXIT_REFUSED = 1
 
 
@@ -29,21 +30,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Print one launch; the exit code is 1 when there is none."""
     args = _parser().parse_args(arguments)
     try:
-        plan = _plan(args)
+        manifest = load_manifest(args.release.absolute())
+        plan = _plan(args, guest_policy(manifest.minimum.snp))
         check_disk(plan.model)
         check_disk(plan.config)
-        measured = values(plan.measured())
+        measured = plan.measured()
+        verify_published(measured, manifest.images.of(ImageVariant(plan.variant)))
         text = libvirt_domain(plan) if args.libvirt else f"{shlex.join(qemu_arguments(plan))}\n"
     except (LaunchError, FormatError) as error:
         sys.stderr.write(f"image.launch: {error}\n")
         return EXIT_REFUSED
     sys.stderr.write("the guest's report must show:\n")
-    sys.stderr.writelines(f"  {name}  {value.hex()}\n" for name, value in measured.items())
+    sys.stderr.writelines(f"  {name}  {value.hex()}\n" for name, value in values(measured).items())
     sys.stdout.write(text)
     return 0
 
 
-def _plan(args: argparse.Namespace) -> Plan:
+def _plan(args: argparse.Namespace, policy: int) -> Plan:
     platform = PLATFORMS[args.platform]
     release = args.release.absolute()
     if platform is Platform.SEV_SNP and args.cpu is None:
@@ -58,6 +61,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         model=(args.model or release / "model.gguf").absolute(),
         config=args.config.absolute(),
         cid=args.cid,
+        policy=policy,
         cbitpos=args.cbitpos,
         reduced_phys_bits=args.reduced_phys_bits,
         qgs=args.qgs,
@@ -71,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     say("--release", required=True, type=Path, metavar="DIR", help="the downloaded release")
     say("--config", required=True, type=Path, metavar="FILE", help="the guest's configuration")
     say("--model", type=Path, metavar="FILE", help="default: model.gguf of the release")
-    say("--variant", choices=VARIANTS, default="production")
+    say("--variant", choices=list(ImageVariant), default=ImageVariant.PRODUCTION)
     say("--vcpus", type=int, default=4, metavar="N", help="default: 4; measured on SEV-SNP")
     say("--cpu", metavar="TYPE", help=f"SEV-SNP, measured: one of {', '.join(CPU_TYPES)}")
     say("--memory", type=int, default=4096, metavar="MIB", help="default: 4096")

@@ -34,8 +34,6 @@ CID_MIN = 3  # 0 to 2 are the hypervisor, this machine, the host (vsock(7))
 CID_MAX = (1 << 32) - 2
 INITRD_MAX_BYTES = 1 << 30
 DISK_MAX_BYTES = 1 << 40
-# SMT allowed, and bit 17, which must be one; no debugging, no migration (AMD 56860, GUEST_POLICY).
-GUEST_POLICY = 0x30000
 # SEV_FEATURES of a vCPU: SNP active, nothing else.
 GUEST_FEATURES = 0x1
 HOST_CPU = "host"  # of a TD: its CPU model is not measured
@@ -74,6 +72,7 @@ class Plan:
         model: the disk that the guest knows as vda; its digest is in the command line.
         config: the disk that the guest knows as vdb; its digest is in the guest's statement.
         cid: the guest's vsock address.
+        policy: SEV-SNP: what the guest asks of its host (AMD 56860, GUEST_POLICY).
         cbitpos: SEV-SNP: where the host's processors have the bit that says "encrypted".
         reduced_phys_bits: SEV-SNP: how many address bits the encryption costs.
         qgs: TDX: the socket of Intel's quote generation service on the host.
@@ -88,6 +87,7 @@ class Plan:
     model: Path
     config: Path
     cid: int
+    policy: int
     cbitpos: int
     reduced_phys_bits: int
     qgs: Path
@@ -96,6 +96,7 @@ class Plan:
         _within("number of vCPUs", self.vcpus, 1, VCPUS_MAX)
         _within("memory", self.memory_mib, MEMORY_MIN_MIB, MEMORY_MAX_MIB)
         _within("guest CID", self.cid, CID_MIN, CID_MAX)
+        _within("guest policy", self.policy, 1, (1 << 64) - 1)
         _within("position of the C-bit", self.cbitpos, 32, 63)
         _within("reduction of address bits", self.reduced_phys_bits, 1, 6)
         for path in (self.firmware, self.kernel, self.model, self.config, self.qgs):
@@ -153,8 +154,8 @@ class Plan:
             "cid": str(self.cid),
             "cbitpos": str(self.cbitpos),
             "reduced_phys_bits": str(self.reduced_phys_bits),
-            "policy": str(GUEST_POLICY),
-            "policy_hex": hex(GUEST_POLICY),
+            "policy": str(self.policy),
+            "policy_hex": hex(self.policy),
             "qgs": str(self.qgs),
         }
 

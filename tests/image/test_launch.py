@@ -2,7 +2,9 @@
 """Launch lines: what they say is what is measured, and they say it alike for QEMU and libvirt."""
 
 import shlex
+import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from string import Template
 from xml.etree import ElementTree
@@ -15,16 +17,21 @@ from attest.snp.launch.digest import launch_digest
 from attest.snp.launch.firmware import read_firmware
 from attest.snp.launch.kernel_hashes import hash_boot
 from attest.snp.launch.vmsa import Vmm
+from attest.snp.policy import AbiFloor, Permission, Requirement
 from attest.statement import Platform
 from attest.tdx.launch.events import LoadOptions
 from attest.tdx.launch.mrtd import PageOrder
 from attest.tdx.launch.registers import plan_launch, registers
 from image.launch.__main__ import main
-from image.launch.plan import GUEST_POLICY, LaunchError, Plan, check_disk
+from image.launch.plan import LaunchError, Plan, check_disk
+from image.launch.published import guest_policy, load_manifest, verify_published
 from image.launch.render import libvirt_domain, qemu_arguments, rows
+from image.measure import make_minimum
 from sealroom.measurement import values
 from tests.image.release import CMDLINE, mint_release
+from tests.sealroom.released import mint
 
+GUEST_POLICY = 0x30000  # SMT allowed, and bit 17, which must be one
 DEBUG, MIGRATE_MA = 1 << 19, 1 << 18  # AMD 56860, GUEST_POLICY
 SNP, TDX = Platform.SEV_SNP, Platform.TDX
 EITHER = pytest.mark.parametrize("platform", [SNP, TDX])
@@ -46,6 +53,7 @@ def plan(release: Path, platform: Platform, **changes: object) -> Plan:
         "model": release / "model.gguf",
         "config": release / "config.img",
         "cid": 42,
+        "policy": GUEST_POLICY,
         "cbitpos": 51,
         "reduced_phys_bits": 1,
         "qgs": Path("/var/run/tdx-qgs/qgs.socket"),
@@ -144,7 +152,23 @@ def test_a_domain_for_snp_asks_for_kernel_hashes_and_the_same_policy(release: Pa
 
 
 def test_the_policy_of_a_guest_allows_neither_debugging_nor_migration() -> None:
-    assert not GUEST_POLICY & (DEBUG | MIGRATE_MA)
+    everything = replace(
+        make_minimum().snp,
+        guest_allows=frozenset(Permission),
+        guest_requires=frozenset(Requirement),
+    )
+    assert not guest_policy(everything) & (DEBUG | MIGRATE_MA)
+    assert guest_policy(make_minimum().snp) == GUEST_POLICY
+
+
+def test_the_policy_of_a_guest_is_what_a_policy_for_the_release_demands() -> None:
+    minimum = replace(
+        make_minimum().snp,
+        abi=AbiFloor(major=1, minor=55),
+        guest_allows=frozenset({Permission.CXL}),
+        guest_requires=frozenset({Requirement.CIPHERTEXT_HIDING, Requirement.SINGLE_SOCKET}),
+    )
+    assert guest_policy(minimum) == 1 << 17 | 1 << 8 | 55 | 1 << 21 | 1 << 24 | 1 << 20
 
 
 @EITHER
@@ -246,27 +270,51 @@ def test_whatever_is_appended_to_what_is_booted_gives_another_measurement(
     assert values(one.measured()) != before
 
 
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A release with its manifest, and a configuration."""
+    folder = tmp_path_factory.mktemp("published") / "release"
+    folder.mkdir()
+    mint(folder)
+    folder.with_name("config").write_bytes(b"limits: none\n")
+    return folder
+
+
 def ask(release: Path, *more: str) -> int:
-    config = str(release / "config.img")
+    config = str(release.with_name("config"))
     return main(["--release", str(release), "--config", config, *more])
 
 
+def asked(release: Path, platform: Platform, **changes: object) -> Plan:
+    """The plan that `ask` makes."""
+    config = release.with_name("config")
+    return plan(release, platform, **({"memory_mib": 4096, "config": config} | changes))
+
+
 def test_the_program_prints_a_command_for_a_shell_and_what_must_come_of_it(
-    release: Path, capsys: pytest.CaptureFixture[str]
+    published: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ask(release, "--platform", "snp", "--cpu", "EPYC-Genoa", "--vcpus", "3") == 0
+    assert ask(published, "--platform", "snp", "--cpu", "EPYC-Genoa", "--vcpus", "3") == 0
     out, err = capsys.readouterr()
-    one = plan(release, SNP, memory_mib=4096)
+    one = asked(published, SNP)
     assert tuple(shlex.split(out)) == qemu_arguments(one)
     assert values(one.measured())["launch digest"].hex() in err
 
 
-def test_the_program_prints_a_domain(release: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert ask(release, "--platform", "tdx", "--libvirt", "--vcpus", "3") == 0
+def test_the_program_prints_a_domain(published: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask(published, "--platform", "tdx", "--libvirt", "--vcpus", "3") == 0
     out, err = capsys.readouterr()
-    one = plan(release, TDX, memory_mib=4096)
+    one = asked(published, TDX)
     assert out == libvirt_domain(one)
     assert all(value.hex() in err for value in values(one.measured()).values())
+
+
+@pytest.mark.parametrize("variant", ["research", "test"])
+def test_the_other_variants_can_be_launched_too(
+    published: Path, variant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(published, "--platform", "tdx", "--variant", variant) == 0
+    assert f"{published}/{variant}/initrd" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -274,18 +322,47 @@ def test_the_program_prints_a_domain(release: Path, capsys: pytest.CaptureFixtur
     [
         ("--platform", "snp"),
         ("--platform", "snp", "--cpu", "EPYC-Rome-v9"),
-        ("--platform", "snp", "--cpu", "EPYC-Milan", "--variant", "research"),
+        ("--platform", "snp", "--cpu", "EPYC-Milan", "--vcpus", "65"),
         ("--platform", "tdx", "--model", "/nonexistent"),
     ],
 )
 def test_the_program_says_what_is_wrong(
-    release: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    published: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ask(release, *more) == 1
+    assert ask(published, *more) == 1
     out, err = capsys.readouterr()
     assert not out
     assert err.startswith("image.launch: ")
 
 
-def test_every_cpu_model_of_the_table_can_be_asked_for(release: Path) -> None:
-    assert all(plan(release, SNP, cpu=name).measured() for name in CPU_TYPES)
+@pytest.mark.parametrize("words", [("snp", "--cpu", "EPYC-Genoa"), ("tdx",)])
+@pytest.mark.parametrize("name", ["production/initrd", "production/cmdline", "manifest.json"])
+def test_nothing_is_printed_for_files_that_are_not_the_published_ones(
+    published: Path,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    name: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "release"
+    shutil.copytree(published, folder)
+    folder.with_name("config").write_bytes(b"x")
+    with (folder / name).open("ab") as file:
+        file.write(b" more")
+    assert ask(folder, "--platform", *words) == 1
+    assert not capsys.readouterr().out
+
+
+def test_every_row_of_the_manifest_can_be_launched(published: Path) -> None:
+    image = load_manifest(published).images.production
+    for cpu in CPU_TYPES:
+        for vcpus in (1, 2, 64):
+            verify_published(asked(published, SNP, cpu=cpu, vcpus=vcpus).measured(), image)
+    verify_published(asked(published, TDX).measured(), image)
+
+
+def test_features_that_are_not_published_are_refused(published: Path) -> None:
+    launch = asked(published, SNP).measured()
+    assert isinstance(launch, SnpLaunch)
+    with pytest.raises(LaunchError, match="processors"):
+        verify_published(replace(launch, features=3 << 4 | 1), load_manifest(published).images.test)
