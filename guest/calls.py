@@ -64,11 +64,11 @@ _THREADS: Final[Calls] = {
 }
 _ABORT: Final[Calls] = {"tgkill": ((Argument(0, SELF),),)}
 _LOOP: Final[Calls] = {
-    **_any("epoll_create1", "epoll_ctl", "epoll_wait", "recvfrom", "sendto"),
+    **_any("epoll_create1", "epoll_ctl", "epoll_wait", "recvfrom", "sendto", "fstat"),
     **_any("getsockname", "getsockopt", "setsockopt", "fcntl", "shutdown"),
     "socketpair": ((Argument(0, AF_UNIX),),),
     "ioctl": ((Argument(1, FIONBIO),),),
-    "newfstatat": ((Argument(3, AT_EMPTY_PATH),),),  # fstat, of a signal's wakeup descriptor
+    "newfstatat": ((Argument(3, AT_EMPTY_PATH),),),  # as fstat; which of them, glibc's version says
 }
 _WORKER: Final[Calls] = {
     **_CORE,
@@ -121,6 +121,7 @@ NUMBERS: Final[Mapping[str, int]] = {
     "read": 0,
     "write": 1,
     "close": 3,
+    "fstat": 5,
     "lseek": 8,
     "mmap": 9,
     "mprotect": 10,

@@ -10,10 +10,11 @@ own copy; it is hashed like any other.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import hmac
 import os
 from typing import Final
+
+from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 MODEL_MAX_BYTES: Final = 8 * 1024**3
 _PIECE_BYTES: Final = 4 * 1024**2
@@ -72,12 +73,12 @@ def _copy(source: int, target: int, most: int) -> None:
 
 
 def _hash(fd: int) -> bytes:
-    sha256 = hashlib.sha256()
+    sha256 = Hash(SHA256())  # not Python's own, which in the image is without OpenSSL and slow
     hashed = 0
     while piece := os.pread(fd, _PIECE_BYTES, hashed):
         hashed += len(piece)
         sha256.update(piece)
-    return sha256.digest()
+    return sha256.finalize()
 
 
 def _write_all(fd: int, data: bytes) -> None:
