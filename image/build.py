@@ -20,12 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image import files, firmware, kernel_build, layout, modules, overlay
-from image.cpio import write_cpio
+from image.cpio import read_cpio, write_cpio
 from image.errors import ImageError
 from image.fetch import fetch
 from image.llama import build_llama
 from image.model import Model, load_model
 from image.overlay import Variant
+from image.research import inspection
 from image.stages import Stages, digest, files_key, say
 from image.toolroot import Mount, run
 from image.wheels import LOCK as WHEELS
@@ -35,6 +36,7 @@ from sealroom.release.layout import MODEL, SNP_FIRMWARE, TDX_FIRMWARE
 HERE = Path(__file__).resolve().parent
 OUT = Path("build/image")
 ROOTFS = HERE / "locks" / "rootfs.json"
+RESEARCH = HERE / "locks" / "research.json"
 TOOLS = HERE / "locks" / "tools.json"
 # One thread: how the work is divided is part of the bytes.
 ZSTD = ("zstd", "-10", "--single-thread", "--no-progress", "--quiet", "--force")
@@ -68,11 +70,20 @@ def recipe() -> list[Path]:
     return [*sorted(own), layout.LEFT_OUT, ROOTFS, WHEELS, overlay.PROJECT]
 
 
-def lay_out(plan: Plan, llama: Path, archive: Path) -> None:
-    """Make the production image's tree, compare it with the list, and write its archive.
+def tree_key(plan: Plan, llama: Path) -> str:
+    """Return the digest of everything that the tree is made of."""
+    below = f"{layout.PACKAGES}/"
+    sources = [layout.ROOT / e.path.removeprefix(below) for e in layout.own_entries()]
+    libraries, templates = sorted(llama.glob("*.so*")), sorted(overlay.TEMPLATES.iterdir())
+    model = f"{plan.model.sha256} {plan.model.size}"
+    return files_key([*recipe(), *sources, *libraries, *templates], model=model)
+
+
+def lay_out(plan: Plan, llama: Path, archive: Path, listed: Path) -> None:
+    """Make the production image's tree, and write its archive and the list of what is in it.
 
     Raises:
-        ImageError: a part is missing, or the tree is not the listed one.
+        ImageError: a part is missing.
     """
     scratch = archive.parent / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -85,10 +96,8 @@ def lay_out(plan: Plan, llama: Path, archive: Path) -> None:
         published=overlay.published_json(Variant.PRODUCTION, hardened),
         scratch=scratch,
     )
-    if plan.write_files:
-        files.LIST.write_text(files.file_list(tree))
-    files.check(tree, files.LIST.read_text() if files.LIST.exists() else "")
     archive.write_bytes(write_cpio(tree))
+    listed.write_text(files.file_list(tree))
     shutil.rmtree(scratch)
 
 
@@ -113,29 +122,22 @@ def build(plan: Plan, stages: Stages) -> dict[str, str]:
     build_llama(llama)
     tree = plan.out / "tree"
     tree.mkdir(parents=True, exist_ok=True)
-    archive, initrd = tree / "initrd.cpio", tree / "initrd.zst"
-    sources = [
-        layout.ROOT / e.path.removeprefix(f"{layout.PACKAGES}/") for e in layout.own_entries()
-    ]
-    inputs = [
-        *recipe(),
-        *sources,
-        *sorted(llama.glob("*.so*")),
-        *sorted(overlay.TEMPLATES.iterdir()),
-    ]
-    key = files_key(inputs, model=f"{plan.model}")
-    listed = digest(files.LIST) if files.LIST.exists() and not plan.write_files else ""
-    stages.run("tree", key + listed, [archive], lambda: lay_out(plan, llama, archive))
+    archive, initrd, listed = (tree / name for name in ("initrd.cpio", "initrd.zst", "files.txt"))
+    made = [archive, listed]
+    stages.run("tree", tree_key(plan, llama), made, lambda: lay_out(plan, llama, *made))
+    files.check(listed.read_text(), files.LIST, write=plan.write_files)
     key = files_key([archive, TOOLS], command=" ".join(ZSTD))
     stages.run("compress", key, [initrd], lambda: compress(archive, initrd))
-    made: list[Path] = []
+    made = []
     for variant in plan.variants:
-        made += make_variant(plan, stages, variant, initrd)
+        made += make_variant(plan, stages, variant, archive, initrd)
     made += shared(plan, stages)
     return {str(path.relative_to(plan.release)): digest(path) for path in made}
 
 
-def make_variant(plan: Plan, stages: Stages, variant: Variant, base: Path) -> list[Path]:
+def make_variant(
+    plan: Plan, stages: Stages, variant: Variant, archive: Path, base: Path
+) -> list[Path]:
     """Put kernel, initrd and command line of one variant into its folder; return their paths."""
     debian = plan.kernel == "debian"
     kernel = kernel_build.build("debian" if debian else variant, plan.out / "kernel")
@@ -146,6 +148,11 @@ def make_variant(plan: Plan, stages: Stages, variant: Variant, base: Path) -> li
     def step() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         more = [*(modules.entries(kernel.parent) if debian else ())]
+        if variant == Variant.RESEARCH:
+            added = list(inspection(fetch(RESEARCH), read_cpio(archive.read_bytes())))
+            listed = files.file_list(added)
+            files.check(listed, files.RESEARCH_LIST, write=plan.write_files)
+            more += added
         data = base.read_bytes()
         if debian or variant != Variant.PRODUCTION:
             data = overlay.laid_over(data, overlay.variant_overlay(variant, cmdline, more))
@@ -154,7 +161,10 @@ def make_variant(plan: Plan, stages: Stages, variant: Variant, base: Path) -> li
         # No newline: the firmware measures the text, and the launch line has it as it is.
         paths[2].write_text(cmdline, encoding="ascii")
 
-    key = files_key([kernel, base, *recipe()], cmdline=cmdline)
+    inputs = [kernel, base, RESEARCH, *recipe()]
+    if variant == Variant.RESEARCH and files.RESEARCH_LIST.exists() and not plan.write_files:
+        inputs.append(files.RESEARCH_LIST)
+    key = files_key(inputs, cmdline=cmdline)
     stages.run(f"{plan.kernel}-{variant}", key, paths, step)
     return paths
 

@@ -16,6 +16,7 @@ from image.cpio import Entry
 from image.errors import ImageError
 
 LIST: Final = Path(__file__).resolve().parent / "files.txt"
+RESEARCH_LIST: Final = LIST.with_name("files-research.txt")  # what is laid over it
 KINDS: Final = {stat.S_IFDIR: "dir", stat.S_IFREG: "file", stat.S_IFLNK: "link"}
 
 
@@ -34,15 +35,18 @@ def file_list(entries: Iterable[Entry]) -> str:
     return "".join(f"{line(entry)}\n" for entry in sorted(entries))
 
 
-def check(entries: Iterable[Entry], listed: str) -> None:
-    """Compare the entries with a list.
+def check(got: str, path: Path, *, write: bool = False) -> None:
+    """Compare a list with the one at `path`, after writing it there if that is asked for.
 
     Raises:
         FileListError: a line is only in one of them.
     """
-    got = file_list(entries)
+    if write:
+        path.write_text(got)
+    listed = path.read_text() if path.exists() else ""
     if got != listed:
         before, after = listed.splitlines(), got.splitlines()
-        names = ("image/files.txt", "this build")
-        rows = difflib.unified_diff(before, after, *names, n=0, lineterm="")
-        raise FileListError("\n".join(["wanted the files of image/files.txt, got others:", *rows]))
+        rows = difflib.unified_diff(before, after, path.name, "this build", n=0, lineterm="")
+        told = [f"wanted the files of {path.name}, got others:", *rows]
+        told.append("(right as it is? python -m image.build --write-files, and review the list)")
+        raise FileListError("\n".join(told))
