@@ -16,13 +16,15 @@ The time of a message is left out: it would double the tokens of most chats.
 """
 
 import hashlib
-import hmac
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from string import ascii_lowercase
 from types import MappingProxyType
 from typing import Protocol
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from guest.worker.outward import Carried
 from guest.worker.prompts import load_prefix
@@ -123,7 +125,10 @@ def make_nonce(secret: bytes | memoryview, body: bytes) -> str:
     Whoever wrote one of the messages cannot know it; equal requests get equal delimiters, so that
     in one guest equal requests get equal answers, bit for bit.
     """
-    number = int.from_bytes(hmac.digest(secret, body, "sha256"), "big")
+    # Python's own takes no view of the secret where it is without OpenSSL, as in the image.
+    authenticator = HMAC(secret, SHA256())
+    authenticator.update(body)
+    number = int.from_bytes(authenticator.finalize(), "big")
     letters = ""
     for _ in range(NONCE_LETTERS):
         number, letter = divmod(number, len(ascii_lowercase))
