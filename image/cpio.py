@@ -17,6 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from image.errors import ImageError
+
 MAGIC: Final = b"070701"
 TRAILER: Final = "TRAILER!!!"
 ALIGN: Final = 4
@@ -42,7 +44,7 @@ DATA_MAX_BYTES: Final = 1 << 30
 ENTRIES_MAX: Final = 1 << 16
 
 
-class CpioError(Exception):
+class CpioError(ImageError):
     """An archive, or an entry for one, that is not as this module writes it."""
 
     def __init__(self, where: str, wanted: str, got: object) -> None:
