@@ -14,8 +14,10 @@ from typing import Final, Self
 from lab.vm.errors import VmError
 
 BACKLOG: Final = 16
-CALLERS_MAX: Final = 64
+CALLERS_MAX: Final = 256
 """Calls of one guest over its life that are served; a guest that calls on and on is broken."""
+
+Serve = Callable[[socket.socket], None]
 
 
 class Callers:
@@ -25,7 +27,7 @@ class Callers:
         failures: what guests said that they must not.
     """
 
-    def __init__(self, path: Path, serve: Callable[[socket.socket], None]) -> None:
+    def __init__(self, path: Path, serve: Serve) -> None:
         """Listen at ``path``; ``serve`` is called with each connection, in a thread of its own."""
         self.failures: list[VmError] = []
         self._serve = serve

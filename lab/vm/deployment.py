@@ -3,11 +3,12 @@
 
 Relay, ingress, documents and trust file are made as for a guest on the host. The guest is the test
 variant: the production bytes with a kernel that has the mock provider, which asks `lab.mocktsm`
-here. What an emulated machine lacks of a real one stands in `LACKING`, and the device is told.
+here. What an emulated machine lacks of a real one would stand in `LACKING`, for the device to know.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from lab.deployment import Deployment, DeploymentError
 from lab.documents import GuestPlan
 from lab.mocktsm import MockTsm
 from lab.mocktsm.fault_plan import FaultPlan
+from lab.vm.callers import Serve
 from lab.vm.errors import VmError
 from lab.vm.machine import Machine
 from lab.vm.plan import PROCESSORS, Disk, MachinePlan
@@ -27,8 +29,8 @@ from lab.vm.tools import load_tools
 from lab.vm.vsock import Shuttle
 
 VARIANT: Final = "test"
-LACKING: Final = frozenset({"clock-source"})
-"""An emulated processor's time stamp counter is not one that the kernel trusts."""
+LACKING: Final[frozenset[str]] = frozenset()
+"""Of isolation and self-test. The emulated processor has all that the self-test asks for."""
 
 SLOW: Final = GuestPlan(
     slots=1, waiting_max=2, idle_max_s=60, deadline_s=290, threads=PROCESSORS, tick_ms=500
@@ -47,15 +49,18 @@ class ImageDeployment(Deployment):
         *,
         image: Image | None = None,
         lacking: frozenset[str] = LACKING,
+        answer: Mapping[int, Serve] | None = None,
     ) -> None:
         """Prepare a deployment of the built test variant, or of another ``image``.
 
         An image is for one model. Another one comes with a copy of the image that publishes it.
+        ``answer`` are further ports of the host, as `Machine` takes them.
         """
         super().__init__(folder, model, replace(plan, endorsements=None))
         self.plan = replace(self.plan, endorsements=None)  # the machine has no file of the host's
         self._image = image
         self._lacks = lacking
+        self._answer = answer
         self._stack = ExitStack()
         self.machine: Machine | None = None
 
@@ -81,7 +86,9 @@ class ImageDeployment(Deployment):
             disks=(Disk(self._model), Disk(self.folder / "guest.yaml")),
         )
         mock = MockTsm(self.plan.hardware(), FaultPlan(self.plan.faults))
-        self.machine = self._stack.enter_context(Machine(plan, load_tools(), mock=mock))
+        self.machine = self._stack.enter_context(
+            Machine(plan, load_tools(), mock=mock, answer=self._answer)
+        )
         self.machine.wait_ready()
         return self._stack.enter_context(Shuttle(self.machine.places.vsock)).address
 

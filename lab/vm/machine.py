@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from lab.mocktsm import MockTsm
-from lab.vm.callers import Callers
+from lab.vm.callers import Callers, Serve
 from lab.vm.errors import VmError
 from lab.vm.journal import Journal
 from lab.vm.plan import MachinePlan, Places, qemu_arguments, vsock_arguments
@@ -55,7 +55,7 @@ class Machine:
         tools: Tools,
         *,
         mock: MockTsm | None = None,
-        answer: Mapping[int, Any] | None = None,
+        answer: Mapping[int, Serve] | None = None,
     ) -> None:
         """Prepare a machine.
 
@@ -69,7 +69,7 @@ class Machine:
         self.journal = Journal()
         self.tsm = TsmHost(mock) if mock is not None else None
         self._tools = tools
-        self._serve = {JOURNAL_PORT: self.journal.read, **(answer or {})}
+        self._serve: dict[int, Serve] = {JOURNAL_PORT: self.journal.read, **(answer or {})}
         if self.tsm is not None:
             self._serve[TSM_PORT] = self.tsm.serve
         # Short, because the address of a unix socket has at most 107 bytes.

@@ -101,7 +101,8 @@ def _words(plan: MachinePlan, places: Places) -> Iterator[str]:
     memory = f"memory-backend-memfd,id=ram,size={plan.memory_mib}M,share=on"
     yield from ("-object", memory, "-m", f"{plan.memory_mib}M")
     yield from ("-machine", "q35,memory-backend=ram")
-    yield from ("-nodefaults", "-nographic", "-no-reboot", "-nic", "none")
+    # Not -nographic: SeaBIOS would speak on the serial port then.
+    yield from ("-nodefaults", "-display", "none", "-no-reboot", "-nic", "none")
     yield from ("-run-with", "exit-with-parent=on")
     yield from ("-serial", f"file:{_plain(places.serial)}")
     yield from ("-qmp", f"unix:{_plain(places.qmp)},server=on,wait=off")

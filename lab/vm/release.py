@@ -15,14 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from image import cpio, overlay
+from image import cpio, layout, overlay
 from lab.vm.errors import VmError
 from lab.vm.tools import CHECKOUT
 
 RELEASE: Final = CHECKOUT / "build" / "image" / "release"
-MODEL: Final = "model.gguf"
-PUBLISHED: Final = "usr/lib/sealroom/published.json"
-_ALIGN: Final = 4  # the kernel looks for the next archive at a multiple of this
+MODEL: Final = RELEASE / "model.gguf"
 _MODEL_WORD: Final = re.compile(r"sealroom\.model=sha256:[0-9a-f]{64}:[0-9]+")
 
 
@@ -30,21 +28,22 @@ _MODEL_WORD: Final = re.compile(r"sealroom\.model=sha256:[0-9a-f]{64}:[0-9]+")
 class Image:
     """One variant: what a machine is started with."""
 
-    variant: str
+    variant: overlay.Variant
     kernel: Path
     initrd: Path
     cmdline: str
 
     def with_overlay(self, entries: Iterable[cpio.Entry], into: Path) -> Image:
         """A copy with these entries over it; its initrd is written to ``into``."""
-        base = self.initrd.read_bytes()
-        into.write_bytes(base + bytes(-len(base) % _ALIGN) + cpio.write_cpio(entries))
+        archive = overlay.overlay(entries)
+        into.write_bytes(overlay.laid_over(self.initrd.read_bytes(), archive))
         return replace(self, initrd=into)
 
     def with_cmdline(self, cmdline: str, into: Path) -> Image:
         """A copy that publishes another command line, and is started with it."""
-        entry = cpio.file(PUBLISHED, overlay.published_json(self.variant, cmdline))
-        return replace(self.with_overlay([entry], into), cmdline=cmdline)
+        said = overlay.published_json(self.variant, cmdline)
+        copy = self.with_overlay([cpio.file(layout.PUBLISHED, said)], into)
+        return replace(copy, cmdline=cmdline)
 
     def cmdline_for(self, digest: bytes, size: int) -> str:
         """The command line for another model."""
@@ -62,4 +61,4 @@ def load_image(variant: str, folder: Path = RELEASE) -> Image:
     for path in paths:
         if not path.is_file():
             raise VmError("image", f"{variant}/{path.name} of `make image`", "no such file")
-    return Image(variant, paths[0], paths[1], paths[2].read_text("ascii"))
+    return Image(overlay.Variant(variant), paths[0], paths[1], paths[2].read_text("ascii"))

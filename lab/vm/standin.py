@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 import struct
 from dataclasses import dataclass
@@ -73,9 +74,12 @@ class _Tensor:
         if self.kind not in _BLOCKS:
             raise VmError("GGUF", "tensors of F32 and Q8_0", f"type {self.kind}")
         elements, size = _BLOCKS[self.kind]
-        columns, *rows = self.shape
+        columns, *rows = self.shape or (0,)
+        stride = columns // elements * size
+        if not 0 < stride * math.prod(rows) <= len(self.data) or len(rows) > 1:
+            raise VmError("GGUF", "a whole vector or matrix", f"{len(self.data)} bytes")
         shape = (min(columns, WIDTH), *(_cut(self.name, count) for count in rows))
-        stride, kept = columns // elements * size, shape[0] // elements * size
+        kept = shape[0] // elements * size
         count = shape[1] if rows else 1
         data = b"".join(self.data[at * stride : at * stride + kept] for at in range(count))
         return _Tensor(self.name, shape, self.kind, data)
@@ -109,9 +113,11 @@ class _Cursor:
             inner, count = self.number(4), self.number(8)
             if inner in _SCALAR_BYTES:
                 self.take(_SCALAR_BYTES[inner] * count)
-            else:
+            elif inner == _STRING:
                 for _ in range(count):
-                    self.skip(inner)
+                    self.string()
+            else:
+                raise VmError("GGUF", "an array of scalars or strings", f"type {inner}")
         elif kind in _SCALAR_BYTES:
             self.take(_SCALAR_BYTES[kind])
         else:
@@ -160,7 +166,7 @@ def _tensors(cursor: _Cursor, count: int) -> list[_Tensor]:
         rows.append((name, shape, cursor.number(4), cursor.number(8)))
     first = cursor.at + -cursor.at % ALIGNMENT
     offsets = sorted({row[3] for row in rows} | {len(cursor.data) - first})
-    following = dict(itertools.pairwise(offsets))
+    following = {offsets[-1]: 0, **dict(itertools.pairwise(offsets))}
     return [
         _Tensor(name, shape, kind, cursor.data[first + offset : first + following[offset]])
         for name, shape, kind, offset in rows

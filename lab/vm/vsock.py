@@ -70,9 +70,11 @@ def _is_taken(link: socket.socket) -> bool:
 class Shuttle:
     """A TCP address on loopback; what connects to it is connected to a port of the guest."""
 
-    def __init__(self, vsock: Path, port: int = GATE_PORT) -> None:
-        """Listen, on a port of the system's choice."""
-        self._vsock, self._guest_port = vsock, port
+    def __init__(
+        self, vsock: Path, port: int = GATE_PORT, *, wait_s: float = CONNECT_MAX_S
+    ) -> None:
+        """Listen, on a port of the system's choice; the guest has ``wait_s`` to take each."""
+        self._vsock, self._guest_port, self._wait_s = vsock, port, wait_s
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
         self._links: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -115,7 +117,7 @@ class Shuttle:
     def _join(self, near: socket.socket) -> None:
         near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            far = connect(self._vsock, self._guest_port)
+            far = connect(self._vsock, self._guest_port, wait_s=self._wait_s)
         except VmError:
             near.close()
             return

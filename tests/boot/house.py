@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A booted deployment for tests: its machine, its probe, and a room in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+
+from lab.vm.deployment import LACKING, ImageDeployment
+from lab.vm.machine import Machine
+from lab.vm.probe import Probe
+from lab.vm.release import Image
+from sealroom import Room, Trust, connect
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """The model of these boots."""
+
+    path: Path
+    digest: bytes
+
+    def published_by(self, image: Image, folder: Path) -> Image:
+        """The image with a command line that names this model, and is else its own."""
+        cmdline = image.cmdline_for(self.digest, self.path.stat().st_size)
+        return image.with_cmdline(cmdline, folder / "published")
+
+
+@dataclass(frozen=True)
+class House:
+    """One running deployment."""
+
+    lab: ImageDeployment
+    stand_in: StandIn
+    probe: Probe
+
+    @property
+    def machine(self) -> Machine:
+        """The guest's machine."""
+        assert self.lab.machine is not None
+        return self.lab.machine
+
+    @contextmanager
+    def room(self) -> Iterator[Room]:
+        """A verified room."""
+        with connect(trust=Trust.load(self.lab.trust)) as room:
+            yield room
+
+
+@contextmanager
+def standing(
+    folder: Path,
+    image: Image,
+    stand_in: StandIn,
+    *,
+    lacking: frozenset[str] = LACKING,
+    answer: Mapping[int, Callable[[socket], None]] | None = None,
+) -> Iterator[ImageDeployment]:
+    """A deployment of this image."""
+    with ImageDeployment(folder, stand_in.path, image=image, lacking=lacking, answer=answer) as lab:
+        yield lab
