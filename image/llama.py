@@ -61,7 +61,6 @@ FLAGS = {
     "CMAKE_C_FLAGS": _COMPILER,
     "CMAKE_CXX_FLAGS": _COMPILER,
     "CMAKE_INSTALL_RPATH": "$ORIGIN",
-    "CMAKE_LIBRARY_OUTPUT_DIRECTORY": "/build/out/lib",
     # libllama.so without a number behind it: there is one, and the binding loads it by that name.
     "CMAKE_PLATFORM_NO_VERSIONED_SONAME": "ON",
     "CMAKE_SHARED_LINKER_FLAGS": _LINKER,
@@ -174,9 +173,9 @@ def compile_libraries(sdist: Path, out: Path, log: Path) -> None:
         jobs = str(len(os.sched_getaffinity(0)))
         compile_all = ["cmake", "--build", "/build/out", "--target", "llama", "--parallel", jobs]
         run(compile_all, mounts=mounts, log=log, on_line=on_line)
-        check_libraries(objects / "lib")
+        check_libraries(objects / "bin")
         for name in LIBRARIES:
-            shutil.copyfile(objects / "lib" / name, out / name)
+            shutil.copyfile(objects / "bin" / name, out / name)
             (out / name).chmod(0o755)
 
 

@@ -14,6 +14,7 @@ things one would have made are MADE, below.
 import argparse
 import fcntl
 import hashlib
+import json
 import os
 import shlex
 import subprocess
@@ -90,7 +91,7 @@ while [ "$1" != -- ]; do
 done
 shift
 mount -o "remount,bind,$flags" .
-exec chroot . "$@"
+exec env -i "$@"
 """
 
 
@@ -157,8 +158,9 @@ def lay(packages: Mapping[str, Path], root: Path, made: Mapping[str, str] = MADE
 
 
 def laid_key(lock: Path) -> str:
-    """Return the digest of what a tool root depends on: its lock, and this file."""
-    return hashlib.sha256(lock.read_bytes() + b"\0" + Path(__file__).read_bytes()).hexdigest()
+    """Return the digest of what a tool root depends on: its lock, and what is made or left out."""
+    tables = json.dumps([MADE, MADE_FILES, FOLDERS, LEFT_OUT])
+    return hashlib.sha256(lock.read_bytes() + tables.encode()).hexdigest()
 
 
 def _in_use(root: Path) -> Path:
@@ -213,15 +215,23 @@ def command(
     root: Path = TOOLS,
     mounts: Sequence[Mount] = (),
     env: Mapping[str, str] | None = None,
+    real_users: bool = False,
 ) -> list[str]:
-    """Return the command that runs `argv` in the tool root; its own environment is irrelevant.
+    """Return the command that runs `argv` in the root; its own environment is irrelevant.
+
+    Args:
+        argv: the program, by its path or found in ENVIRONMENT's, and its arguments.
+        root: a tool root, or another folder with a tree of its own.
+        mounts: what the command gets of the machine.
+        env: variables besides ENVIRONMENT.
+        real_users: keep the machine's user ids, which takes root; otherwise there is uid 0 alone.
 
     Raises:
         ToolError: a folder to mount is not there, or would lie elsewhere than under /build.
     """
     words = ["flock", "--shared", "--no-fork", str(_in_use(root.resolve()))]
-    words += ["unshare", "--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid"]
-    words += ["--fork", "--kill-child", "--", "/bin/sh", "-c", _ENTER, "sh"]
+    words += ["unshare", *(() if real_users else ("--user", "--map-root-user")), "--mount", "--net"]
+    words += ["--ipc", "--pid", "--fork", "--kill-child", "--", "/bin/sh", "-c", _ENTER, "sh"]
     words += [" ".join(DEVICES), str(root.resolve()), _mount_flags(root, False)]
     for mount in mounts:
         if not mount.target.startswith("/build/") or ".." in mount.target:
@@ -231,10 +241,12 @@ def command(
         flags = "" if mount.writable else _mount_flags(mount.source, False)
         words += [str(mount.source.resolve()), mount.target, flags]
     variables = {**ENVIRONMENT, **(env or {})}
+    words += ["--", *(f"{name}={value}" for name, value in sorted(variables.items()))]
+    words += ["chroot", "."]
     if "FAKETIME" in os.environ:
-        variables |= {"FAKETIME": os.environ["FAKETIME"], "LD_PRELOAD": FAKETIME_LIBRARY}
-    words += ["--", "/usr/bin/env", "-i"]
-    return [*words, *(f"{name}={value}" for name, value in sorted(variables.items())), *argv]
+        shift = f"FAKETIME={os.environ['FAKETIME']}"
+        words += ["/usr/bin/env", shift, f"LD_PRELOAD={FAKETIME_LIBRARY}"]
+    return [*words, *argv]
 
 
 def run(

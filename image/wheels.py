@@ -172,8 +172,8 @@ def locked_versions(text: str) -> dict[str, tuple[str, frozenset[str]]]:
     return found
 
 
-def refresh(lock: Path = LOCK) -> None:
-    """Write the lock anew: the files that pip takes for the image out of requirements/guest.txt.
+def refresh(lock: Path = LOCK, source: Path = GUEST) -> None:
+    """Write the lock anew: the files that pip takes for the image out of a lock of requirements/.
 
     Raises:
         WheelError: a package is not locked there, or pip does not find one of its digests.
@@ -181,11 +181,11 @@ def refresh(lock: Path = LOCK) -> None:
     lines = (
         line.partition("#")[0].strip() for line in lock.with_suffix(".in").read_text().splitlines()
     )
-    locked = locked_versions(GUEST.read_text())
+    locked = locked_versions(source.read_text())
     pins = []
     for name in filter(None, lines):
         if name not in locked:
-            raise WheelError(f"{GUEST.name}: wanted {name}, got no such package")
+            raise WheelError(f"{source.name}: wanted {name}, got no such package")
         version, digests = locked[name]
         with tempfile.TemporaryDirectory(prefix="sealroom-wheels-") as scratch:
             hashes = " ".join(f"--hash=sha256:{digest}" for digest in sorted(digests))

@@ -68,9 +68,9 @@ class Tools:
         source, objects = (mount.source for mount in mounts)
         self.seen = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
         if "--build" in argv:
-            (objects / "lib").mkdir()
+            (objects / "bin").mkdir()
             for name in LIBRARIES:
-                (objects / "lib" / name).write_bytes(self.library)
+                (objects / "bin" / name).write_bytes(self.library)
         log.write_text("")
 
 

@@ -10,7 +10,7 @@ from image.deb import DebError
 from image.toolroot import MADE, Mount, ToolError, command, laid_key, lay, run
 from tests.image.debs import deb, member, tar
 
-# The one program of this root. It stands where `env` does and says what it sees.
+# The one program of this root. It says what it sees.
 PROGRAM = r"""
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +49,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = ["cc", "-static", "-o", str(folder / "program"), str(folder / "program.c")]
     subprocess.run(built, check=True)
     packed = tar(
-        ("./bin/env", (folder / "program").read_bytes()),
+        ("./bin/tool", (folder / "program").read_bytes()),
         ("./usr/share/doc/tool/copyright", b"text"),
         ("./etc/tool.conf", b"a"),
     )
@@ -57,7 +57,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = folder / "root"
     root.mkdir()
     lay({"tool": folder / "tool.deb"}, root)
-    (root / "usr/bin/env").chmod(0o755)
+    (root / "usr/bin/tool").chmod(0o755)
     return root
 
 
@@ -75,8 +75,7 @@ def test_a_command_sees_nothing_of_the_machine(
 ) -> None:
     monkeypatch.setenv("SECRET", "of the machine")
     lines = seen(root, tmp_path, "tool", "argument")
-    variables = [line for line in lines if line.startswith("environ ")]
-    assert [line for line in lines if line not in variables] == [
+    assert lines == [
         "uid 0",
         "interfaces 1",
         "usr 0",
@@ -84,28 +83,21 @@ def test_a_command_sees_nothing_of_the_machine(
         "out 1",
         "tmp 1",
         "null 1",
-        "argv -i",
-        "argv EXTRA=1",
-        "argv HOME=/tmp",
-        "argv LC_ALL=C",
-        "argv PATH=/usr/bin:/usr/sbin",
-        "argv SOURCE_DATE_EPOCH=0",
-        "argv TZ=UTC",
-        "argv tool",
         "argv argument",
+        "environ EXTRA=1",
+        "environ HOME=/tmp",
+        "environ LC_ALL=C",
+        "environ PATH=/usr/bin:/usr/sbin",
+        "environ SOURCE_DATE_EPOCH=0",
+        "environ TZ=UTC",
     ]
-    assert {line.partition("=")[0] for line in variables} == {
-        "environ OLDPWD",
-        "environ PATH",
-        "environ PWD",
-    }
     assert (tmp_path / "out/written").read_text() == "written\n"
     assert list((tmp_path / "in").iterdir()) == []
 
 
 def test_a_failing_command_is_an_error_with_its_last_words(root: Path, tmp_path: Path) -> None:
     with pytest.raises(ToolError, match=r"(?s)argv fail.*wanted exit 0, got 3"):
-        seen(root, tmp_path, "fail")
+        seen(root, tmp_path, "tool", "fail")
 
 
 def test_each_line_is_told_while_the_command_runs(root: Path, tmp_path: Path) -> None:
