@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The devices that this machine may have: two read-only disks, and no network.
+"""The devices that this machine may have: two or three read-only disks, and no network.
 
 ``vda`` is the model and ``vdb`` the configuration document, each as it is and filled up with NUL to
-whole sectors. The host chooses what it attaches, so everything is compared: which disks there are,
-their sizes, and every byte of padding. A network interface has no driver in the image; that there
-is none is looked at all the same.
+whole sectors. ``vdc``, the operator's endorsement bundle, is there if the document names it, and
+else not. The host chooses what it attaches, so everything is compared: which disks there are, their
+sizes, and every byte of filling. A network interface has no driver in the image; that there is none
+is looked at all the same.
 """
 
 from __future__ import annotations
@@ -15,16 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from attest.endorsements import ENDORSEMENTS_MAX_BYTES
 from guest.boot.reasons import BootError, Reason
 from guest.config import CONFIG_MAX_BYTES
+from guest.sectors import SECTOR_BYTES, sectors, without_filling
 
 BLOCK: Final = Path("/sys/class/block")
 NETWORK: Final = Path("/sys/class/net")
 NODES: Final = Path("/dev")
-SECTOR_BYTES: Final = 512
 NUMBER_MAX_BYTES: Final = 32  # of a file in sysfs
 MODEL: Final = "vda"
 DOCUMENT: Final = "vdb"
+BUNDLE: Final = "vdc"
+READABLE: Final = 0o444  # of the bundle's node, for the keyholder; nobody writes
 INTERFACES: Final = frozenset({"lo"})
 
 
@@ -50,25 +54,48 @@ def look() -> tuple[Mapping[str, Disk], Collection[str]]:
     return disks, os.listdir(NETWORK)  # noqa: PTH208
 
 
-def verify(disks: Mapping[str, Disk], interfaces: Collection[str], *, model_bytes: int) -> None:
-    """Check that there is exactly what there may be.
+def verify(
+    disks: Mapping[str, Disk],
+    interfaces: Collection[str],
+    *,
+    model_bytes: int,
+    bundle: bool = False,
+) -> None:
+    """Check that there is exactly what there may be; a third disk if the document names a bundle.
 
     Raises:
         BootError: a disk is missing, foreign, writable or of another size; or there is a network.
     """
-    if disks.keys() != {MODEL, DOCUMENT} or not INTERFACES.issuperset(interfaces):
+    sizes = {
+        MODEL: range(sectors(model_bytes), sectors(model_bytes) + 1),
+        DOCUMENT: range(1, sectors(CONFIG_MAX_BYTES) + 1),
+    }
+    if bundle:
+        sizes[BUNDLE] = range(1, sectors(ENDORSEMENTS_MAX_BYTES) + 1)
+    if disks.keys() != sizes.keys() or not INTERFACES.issuperset(interfaces):
         raise BootError(Reason.DEVICES)
-    if not all(disk.read_only for disk in disks.values()):
-        raise BootError(Reason.DEVICES)
-    if disks[MODEL].sectors != sectors(model_bytes):
-        raise BootError(Reason.DEVICES)
-    if not 1 <= disks[DOCUMENT].sectors <= sectors(CONFIG_MAX_BYTES):
+    if not all(disk.read_only and disk.sectors in sizes[name] for name, disk in disks.items()):
         raise BootError(Reason.DEVICES)
 
 
-def sectors(size: int) -> int:
-    """How many sectors so many bytes take."""
-    return -(-size // SECTOR_BYTES)
+def names_bundle(path: str | None) -> bool:
+    """Whether the document names a bundle, which can be in no other place than the third disk.
+
+    Raises:
+        BootError: it names another place.
+    """
+    if path not in (None, str(NODES / BUNDLE)):
+        raise BootError(Reason.DOCUMENT)
+    return path is not None
+
+
+def give_bundle() -> None:
+    """Let the keyholder read the third disk, as often as it needs a fresh bundle.
+
+    Raises:
+        OSError: as the kernel says.
+    """
+    (NODES / BUNDLE).chmod(READABLE)
 
 
 def parse_document(data: bytes) -> bytes:
@@ -77,12 +104,10 @@ def parse_document(data: bytes) -> bytes:
     Raises:
         BootError: it is too long, or ends with NULs that fill up more than a sector.
     """
-    document = data.rstrip(b"\0")
-    if not document or len(document) > CONFIG_MAX_BYTES or b"\0" in document:
-        raise BootError(Reason.DOCUMENT)
-    if len(data) != sectors(len(document)) * SECTOR_BYTES:
-        raise BootError(Reason.DOCUMENT)
-    return document
+    try:
+        return without_filling(data, CONFIG_MAX_BYTES)
+    except ValueError as error:
+        raise BootError(Reason.DOCUMENT) from error
 
 
 def open_disk(name: str) -> int:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
-from guest.boot.devices import SECTOR_BYTES
 from guest.boot.published import Model
 from guest.boot.reasons import BootError, Reason
+from guest.sectors import SECTOR_BYTES
 from guest.worker.modelfile import ModelDigestError, seal_model
 
 

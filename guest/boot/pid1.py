@@ -94,10 +94,14 @@ def take_disks(image: Published) -> tuple[bytes, int]:
     """
     wanted = published.parse_model(image.cmdline)
     try:
-        disks, interfaces = devices.look()
-        devices.verify(disks, interfaces, model_bytes=wanted.size)
         document = devices.read_document()
-        verify_document(config.parse_config(document), image, wanted)
+        read = config.parse_config(document)
+        verify_document(read, image, wanted)
+        bundle = devices.names_bundle(read.stapling.endorsements)
+        disks, interfaces = devices.look()
+        devices.verify(disks, interfaces, model_bytes=wanted.size, bundle=bundle)
+        if bundle:
+            devices.give_bundle()
         return document, model.take(devices.open_disk(devices.MODEL), wanted)
     except OSError as error:
         raise BootError(Reason.DEVICES, error.errno or 0) from error

@@ -34,9 +34,15 @@ def main(configfs: Configfs, policy: sandbox.Policy = sandbox.POLICY) -> None:
 
 
 def _endorsements(body: bytes) -> str | None:
-    """The folder of the operator's bundle, not the file: a new bundle takes the old one's place."""
-    path = read_section(body, StaplingSettings).endorsements
-    return None if path is None else str(Path(path).parent)
+    """Where the operator's bundle is read: the disk that it is on, or the folder that it lies in.
+
+    The folder and not the file, because a new bundle takes the old one's place there.
+    """
+    named = read_section(body, StaplingSettings).endorsements
+    if named is None:
+        return None
+    path = Path(named)
+    return str(path if path.is_block_device() else path.parent)
 
 
 if __name__ == "__main__":

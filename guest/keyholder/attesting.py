@@ -27,6 +27,7 @@ from attest.statement import (
 )
 from guest.keyholder.stapling import UnendorsedError, choose_endorsements
 from guest.keyholder.tsm import Configfs, Provider, TsmError, read_provider, request_report
+from guest.sectors import SECTOR_BYTES, without_filling
 from guest.settings import Identity, StaplingSettings
 
 PLATFORMS = {Provider.SEV_GUEST: Platform.SEV_SNP, Provider.TDX_GUEST: Platform.TDX}
@@ -112,6 +113,8 @@ def load_bundle(path: str) -> Endorsements:
         data = _read_file(path)
     except OSError as error:
         raise AttestationError(Failure.BUNDLE, f"endorsements: {error.strerror}") from error
+    except ValueError as error:
+        raise AttestationError(Failure.BUNDLE, f"endorsements: {error}") from error
     try:
         return parse_endorsements(data)
     except FormatError as error:
@@ -119,12 +122,17 @@ def load_bundle(path: str) -> Endorsements:
 
 
 def _read_file(path: str) -> bytes:
-    """At most a byte more than a bundle has; a pipe or device in its place holds up nobody."""
+    """At most a sector more than a bundle has; a pipe or terminal in its place holds up nobody.
+
+    A disk of the host's, in the confidential VM, is read anew each time: its last close forgets it.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISBLK(mode):
+            raise OSError(errno.EINVAL, "not a regular file or a disk")
         with open(descriptor, "rb", closefd=False) as file:
-            return file.read(ENDORSEMENTS_MAX_BYTES + 1)
+            data = file.read(ENDORSEMENTS_MAX_BYTES + SECTOR_BYTES)
+        return without_filling(data, ENDORSEMENTS_MAX_BYTES) if stat.S_ISBLK(mode) else data
     finally:
         os.close(descriptor)

@@ -4,13 +4,13 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from attest.endorsements import ENDORSEMENTS_MAX_BYTES
 from guest.boot import devices
-from guest.boot.devices import SECTOR_BYTES, Disk
+from guest.boot.devices import Disk
 from guest.boot.reasons import BootError, Reason
 from guest.config import CONFIG_MAX_BYTES
+from guest.sectors import SECTOR_BYTES
 
 MODEL_BYTES = 5 * SECTOR_BYTES + 1
 GOOD = {"vda": Disk(6, read_only=True), "vdb": Disk(2, read_only=True)}
@@ -55,37 +55,55 @@ def test_a_network_interface_is_refused() -> None:
     assert refused(GOOD, ("lo", "eth0")) is Reason.DEVICES
 
 
-def test_a_document_comes_as_it_is_without_what_fills_its_sector() -> None:
-    for size in (1, 511, 512, 513, CONFIG_MAX_BYTES):
-        document = b"y" * size
-        assert devices.parse_document(document + bytes(-size % SECTOR_BYTES)) == document
+def test_a_bundle_is_there_if_the_document_names_it_and_else_not() -> None:
+    bundle = {"vdc": Disk(9, read_only=True)}
+    devices.verify({**GOOD, **bundle}, ("lo",), model_bytes=MODEL_BYTES, bundle=True)
+    for disks, named in (({**GOOD, **bundle}, False), (GOOD, True)):
+        with pytest.raises(BootError) as caught:
+            devices.verify(disks, ("lo",), model_bytes=MODEL_BYTES, bundle=named)
+        assert caught.value.reason is Reason.DEVICES
 
 
 @pytest.mark.parametrize(
-    "data",
+    "disk",
     [
-        b"",
-        bytes(SECTOR_BYTES),
-        b"y" * SECTOR_BYTES + bytes(SECTOR_BYTES),
-        b"y",
-        b"y\0y" + bytes(SECTOR_BYTES - 3),
-        b"\0y" + bytes(SECTOR_BYTES - 2),
-        b"y" * (CONFIG_MAX_BYTES + SECTOR_BYTES),
+        Disk(0, read_only=True),
+        Disk(9, read_only=False),
+        Disk(ENDORSEMENTS_MAX_BYTES // SECTOR_BYTES + 1, read_only=True),
     ],
 )
-def test_another_filling_is_refused(data: bytes) -> None:
+def test_a_bundle_that_cannot_be_one_is_refused(disk: Disk) -> None:
     with pytest.raises(BootError) as caught:
-        devices.parse_document(data)
-    assert caught.value.reason is Reason.DOCUMENT
+        devices.verify({**GOOD, "vdc": disk}, (), model_bytes=MODEL_BYTES, bundle=True)
+    assert caught.value.reason is Reason.DEVICES
 
 
-@given(st.binary(max_size=2 * SECTOR_BYTES))
-def test_whatever_is_accepted_fills_up_to_the_same_bytes_again(data: bytes) -> None:
-    try:
-        document = devices.parse_document(data)
-    except BootError:
-        return
-    assert document + bytes(-len(document) % SECTOR_BYTES) == data
+def test_a_bundle_is_named_in_one_way() -> None:
+    assert devices.names_bundle("/dev/vdc")
+    assert not devices.names_bundle(None)
+    for path in ("/dev/vdb", "/dev/vda", "/vdc", "/dev/vdc/x", "/etc/endorsements.json", ""):
+        with pytest.raises(BootError) as caught:
+            devices.names_bundle(path)
+        assert caught.value.reason is Reason.DOCUMENT
+
+
+def test_the_bundle_is_the_one_disk_that_others_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "NODES", tmp_path)
+    for name in ("vda", "vdb", "vdc"):
+        (tmp_path / name).touch(mode=0o600)
+    devices.give_bundle()
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"vda": 0o600, "vdb": 0o600, "vdc": 0o444}
+
+
+def test_a_document_that_is_filled_up_otherwise_is_refused() -> None:
+    for data in (b"y", b"y" * SECTOR_BYTES + bytes(SECTOR_BYTES), bytes(SECTOR_BYTES)):
+        with pytest.raises(BootError) as caught:
+            devices.parse_document(data)
+        assert caught.value.reason is Reason.DOCUMENT
+    assert devices.parse_document(b"y" * SECTOR_BYTES) == b"y" * SECTOR_BYTES
 
 
 def test_what_the_kernel_knows_of_devices_is_read(

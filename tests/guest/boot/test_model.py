@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from guest.boot import model
-from guest.boot.devices import SECTOR_BYTES
 from guest.boot.published import Model
 from guest.boot.reasons import BootError, Reason
+from guest.sectors import SECTOR_BYTES
 from guest.worker.modelfile import SEALS, seal_model
 from tests.guest.rig import nothing_left_open
 

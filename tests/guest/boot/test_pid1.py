@@ -111,6 +111,22 @@ def test_a_machine_that_is_as_it_was_published_runs_the_guest(machine: Machine) 
     os.close(init._model)
 
 
+def test_a_bundle_that_the_document_names_is_left_to_the_keyholder(machine: Machine) -> None:
+    bundle = machine.folder / "dev" / "vdc"
+    named = document(model__digest=DIGEST, stapling__endorsements=str(bundle))
+    machine.attach("vdb", padded(named))
+    machine.attach("vdc", padded(b"a bundle"))
+    pid1.boot()
+    assert bundle.stat().st_mode & 0o777 == 0o444
+    os.close(machine.ran[0]._model)
+
+
+def bundle_elsewhere(machine: Machine) -> None:
+    machine.attach(
+        "vdb", padded(document(model__digest=DIGEST, stapling__endorsements="/elsewhere"))
+    )
+
+
 def foreign_disk(machine: Machine) -> None:
     machine.attach("vdc", bytes(512))
 
@@ -168,6 +184,7 @@ def argument(_: Machine) -> None:
         (nothing_published, Reason.PUBLISHED, errno.ENOENT),
         (another_cmdline, Reason.CMDLINE, 0),
         (foreign_disk, Reason.DEVICES, 0),
+        (bundle_elsewhere, Reason.DOCUMENT, 0),
         (no_disk, Reason.DEVICES, errno.ENOENT),
         (unreadable_document, Reason.DOCUMENT, 0),
         (document_of_production, Reason.VARIANT, 0),

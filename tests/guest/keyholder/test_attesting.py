@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,8 +18,10 @@ from attest.endorsements import (
     write_endorsements,
 )
 from attest.statement import Platform, parse_statement
+from guest.keyholder.__main__ import _endorsements
 from guest.keyholder.attesting import AttestationError, Claims, Failure, attest
-from guest.settings import StaplingSettings
+from guest.sectors import SECTOR_BYTES
+from guest.settings import StaplingSettings, write_sections
 from lab.mocktsm import FaultPlan, MockSnp, MockTdx, MockTsm
 from lab.mocktsm.pki import crl
 from lab.mocktsm.tdx_faults import tdx_endorsements
@@ -113,6 +116,50 @@ def test_a_folder_is_no_bundle(tmp_path: Path) -> None:
     error = failure(MockTdx(), tmp_path)
     assert error.code is Failure.BUNDLE
     assert "not a regular file" in str(error)
+
+
+@pytest.fixture
+def on_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is a file here is a disk."""
+    monkeypatch.setattr(stat, "S_ISREG", lambda _: False)
+    monkeypatch.setattr(stat, "S_ISBLK", lambda _: True)
+
+
+@pytest.mark.usefixtures("on_disks")
+def test_a_bundle_on_a_disk_is_filled_up_to_whole_sectors(bundle: Path) -> None:
+    written = write_endorsements(COLLATERAL)
+    bundle.write_bytes(written + bytes(-len(written) % SECTOR_BYTES))
+    assert attested(MockTdx(), bundle) == (Platform.TDX, COLLATERAL)
+
+
+@pytest.mark.usefixtures("on_disks")
+def test_a_disk_that_is_filled_up_otherwise_is_no_bundle(bundle: Path) -> None:
+    written = write_endorsements(COLLATERAL)
+    for data in (
+        written + b"\0",
+        bytes(SECTOR_BYTES),
+        bytes(ENDORSEMENTS_MAX_BYTES + SECTOR_BYTES),
+    ):
+        bundle.write_bytes(data)
+        error = failure(MockTdx(), bundle)
+        assert error.code is Failure.BUNDLE
+        assert "endorsements: wanted" in str(error)
+
+
+@pytest.mark.usefixtures("on_disks")
+def test_a_disk_with_something_behind_the_longest_bundle_is_no_bundle(bundle: Path) -> None:
+    bundle.write_bytes(b"x" * (ENDORSEMENTS_MAX_BYTES + 1) + bytes(SECTOR_BYTES - 1))
+    assert failure(MockTdx(), bundle).code is Failure.BUNDLE
+
+
+def test_the_keyholder_may_read_the_disk_or_the_folder_that_the_bundle_is_in(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = write_sections(StaplingSettings(endorsements=str(bundle)))
+    assert _endorsements(body) == str(bundle.parent)
+    monkeypatch.setattr(Path, "is_block_device", lambda _: True)
+    assert _endorsements(body) == str(bundle)
+    assert _endorsements(write_sections(NO_BUNDLE)) is None
 
 
 def test_a_pipe_in_the_place_of_the_bundle_holds_nothing_up(bundle: Path) -> None:
