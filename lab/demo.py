@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from attest import Reason
-from attest.statement import Platform
 from lab.deployment import Deployment
-from lab.documents import GuestPlan
 from sealroom import Answer, Phase, Trust, connect, read_chat
 
 OBSERVED_MAX_S: Final = 2.0
@@ -69,7 +66,7 @@ class Report:
     ms: dict[str, int]
 
 
-def demo(model: Path, chat_file: Path, *, platform: Platform, as_json: bool) -> None:
+def demo(deployment: Deployment, chat_file: Path, *, as_json: bool) -> None:
     """Bring a deployment up, summarise ``chat_file`` in it, tell what happened, take it down.
 
     Raises:
@@ -77,18 +74,18 @@ def demo(model: Path, chat_file: Path, *, platform: Platform, as_json: bool) -> 
     """
     chat = read_chat(chat_file.read_bytes())
     say = _Teller(quiet=as_json)
-    say.step(f"Starting a guest, an ingress and a relay on this host (mock {platform}) …")
-    with tempfile.TemporaryDirectory(prefix="sealroom-") as folder:
-        started = time.monotonic()
-        with Deployment(Path(folder), model, GuestPlan(platform=platform, slots=1)) as lab:
-            say.line(f"up in {time.monotonic() - started:.1f} s: guest, ingress, relay")
-            with connect(trust=Trust.load(lab.trust), on_phase=say.phase) as room:
-                say.guest(room.guest)
-                say.step(f"Summarising {chat_file.name} ({len(chat.messages)} messages)")
-                stream = room.summarize_stream(chat.messages)
-                say.summary(stream)
-                answer = stream.answer
-            exchanges = _observed(lab)
+    mocked = f"mock {deployment.plan.platform}"
+    say.step(f"Starting {deployment.GUEST}, an ingress and a relay on this host ({mocked}) …")
+    started = time.monotonic()
+    with deployment as lab:
+        say.line(f"up in {time.monotonic() - started:.1f} s: guest, ingress, relay")
+        with connect(trust=Trust.load(lab.trust), on_phase=say.phase) as room:
+            say.guest(room.guest)
+            say.step(f"Summarising {chat_file.name} ({len(chat.messages)} messages)")
+            stream = room.summarize_stream(chat.messages)
+            say.summary(stream)
+            answer = stream.answer
+        exchanges = _observed(lab)
     report = _report(chat_file.name, len(chat.messages), answer, exchanges)
     if as_json:
         json.dump(asdict(report), sys.stdout, indent=2, ensure_ascii=False)

@@ -23,7 +23,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, ClassVar, Final, Self
 
 from lab.documents import GuestPlan, sha256_of, write_bundle, write_config, write_trust
 
@@ -41,6 +41,8 @@ class DeploymentError(Exception):
 
 class Deployment:
     """Guest, ingress and relay on the mock platform; use it in a ``with`` block."""
+
+    GUEST: ClassVar[str] = "a guest"
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ from lab.mocktsm import (
 )
 from lab.mocktsm.snp_faults import snp_endorsements
 from lab.mocktsm.tdx_faults import tdx_endorsements
-from lab.mocktsm.tdx_quote import MOCK_MRTD
+from lab.mocktsm.tdx_quote import MOCK_MRTD, MOCK_RTMRS
 
 ISSUED_BEFORE: Final = timedelta(hours=1)
 IN_FORCE: Final = timedelta(days=30)  # as long as Intel's collateral is
@@ -75,12 +75,13 @@ class GuestPlan:
     faults: Mapping = field(default_factory=dict)
     endorsements: Path | None = None
     measurement: bytes | None = None  # the launch digest or MRTD; a made-up one if None
+    rtmrs: tuple[bytes, ...] = MOCK_RTMRS  # TDX only
 
     def hardware(self) -> MockSnp | MockTdx:
         """The mock platform."""
         if self.platform is Platform.TDX:
             mrtd = self.measurement or MOCK_MRTD
-            return MockTdx(version=self.quote_version, seed=self.seed, mrtd=mrtd)
+            return MockTdx(version=self.quote_version, seed=self.seed, mrtd=mrtd, rtmrs=self.rtmrs)
         measurement = self.measurement or MOCK_MEASUREMENT
         return MockSnp(
             line=self.line, version=self.version, seed=self.seed, measurement=measurement

@@ -12,23 +12,29 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from typing_extensions import override
 
+from attest.statement import Platform
 from lab.deployment import Deployment, DeploymentError
-from lab.documents import GuestPlan
+from lab.documents import GuestPlan, sha256_of
 from lab.mocktsm import MockTsm
 from lab.mocktsm.fault_plan import FaultPlan
+from lab.model import default_model
 from lab.vm.callers import Serve
 from lab.vm.errors import VmError
+from lab.vm.launch import measured
 from lab.vm.machine import Machine
 from lab.vm.plan import PROCESSORS, Disk, MachinePlan
 from lab.vm.release import Image, load_image
+from lab.vm.standin import write_stand_in
 from lab.vm.tools import load_tools
 from lab.vm.vsock import Shuttle
 
 VARIANT: Final = "test"
+BUNDLE: Final = Path("/dev/vdc")
+"""Where a guest reads its endorsement bundle (`guest.boot.devices`)."""
 LACKING: Final[frozenset[str]] = frozenset()
 """Of isolation and self-test. The emulated processor has all that the self-test asks for."""
 
@@ -38,8 +44,16 @@ SLOW: Final = GuestPlan(
 """For a processor that is emulated: everything may take long, within what relays wait for."""
 
 
+def with_model(image: Image, model: Path, folder: Path) -> Image:
+    """The image for this model: as it is, or a copy in ``folder`` that publishes it."""
+    cmdline = image.cmdline_for(sha256_of(model), model.stat().st_size)
+    return image if cmdline == image.cmdline else image.with_cmdline(cmdline, folder / "initrd")
+
+
 class ImageDeployment(Deployment):
     """Machine, ingress and relay; use it in a ``with`` block."""
+
+    GUEST: ClassVar[str] = "the image in an emulated machine"
 
     def __init__(
         self,
@@ -56,8 +70,10 @@ class ImageDeployment(Deployment):
         An image is for one model. Another one comes with a copy of the image that publishes it.
         ``answer`` are further ports of the host, as `Machine` takes them.
         """
-        super().__init__(folder, model, replace(plan, endorsements=None))
-        self.plan = replace(self.plan, endorsements=None)  # the machine has no file of the host's
+        super().__init__(folder, model, plan)
+        # An SNP host gives the certificates itself; the collateral of TDX is on a disk.
+        bundle = BUNDLE if plan.platform is Platform.TDX else None
+        self.plan = replace(self.plan, endorsements=bundle)
         self._image = image
         self._lacks = lacking
         self._answer = answer
@@ -78,12 +94,13 @@ class ImageDeployment(Deployment):
             raise DeploymentError(f"guest: {error}") from error
 
     def _switch_on(self) -> str:
-        base = self._image or load_image(VARIANT)
+        image = self._image or load_image(VARIANT)
+        self.plan = measured(self.plan, image)
+        disks = [Disk(self._model), Disk(self.folder / "guest.yaml")]
+        if self.plan.endorsements is not None:
+            disks.append(Disk(self.bundle))
         plan = MachinePlan(
-            kernel=base.kernel,
-            initrd=base.initrd,
-            cmdline=base.cmdline,
-            disks=(Disk(self._model), Disk(self.folder / "guest.yaml")),
+            kernel=image.kernel, initrd=image.initrd, cmdline=image.cmdline, disks=tuple(disks)
         )
         mock = MockTsm(self.plan.hardware(), FaultPlan(self.plan.faults))
         self.machine = self._stack.enter_context(
@@ -95,3 +112,16 @@ class ImageDeployment(Deployment):
     @override
     def _lacking(self) -> frozenset[str]:
         return self._lacks
+
+
+def booted(folder: Path, model: Path | None, platform: Platform) -> ImageDeployment:
+    """A deployment of the built image, for a model or for the stand-in of the default one.
+
+    Raises:
+        ModelError, VmError: the model has not been made, or the image has not been built.
+    """
+    if model is None:
+        model = folder / "stand-in.gguf"
+        write_stand_in(default_model(), model)
+    image = with_model(load_image(VARIANT), model, folder)
+    return ImageDeployment(folder, model, replace(SLOW, platform=platform), image=image)

@@ -47,6 +47,8 @@ class Machine:
         plan: what it is made of.
         journal: what the guest wrote, as it comes.
         tsm: the host's side of the mock provider, or None.
+        started: when it was switched on, in monotonic seconds.
+        ready_s: seconds from then until every process was ready; None before.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Machine:
         self._callers: dict[int, Callers] = {}
         self._stack = ExitStack()
         self.started = 0.0
+        self.ready_s: float | None = None
 
     def __enter__(self) -> Self:
         """Switch the machine on.
@@ -150,6 +153,16 @@ class Machine:
         """All that came out of the serial port."""
         return self.places.serial.read_bytes()
 
+    def touched_bytes(self) -> int:
+        """How much of its memory the guest has ever touched: what qemu's shared memory takes.
+
+        Raises:
+            OSError: qemu has ended.
+        """
+        status = Path(f"/proc/{self._processes[QEMU].pid}/status").read_text("ascii", "replace")
+        shared = next(line for line in status.splitlines() if line.startswith("RssShmem:"))
+        return int(shared.split()[1]) * 1024
+
     @property
     def failures(self) -> list[VmError]:
         """What the guest said on any port that it must not."""
@@ -162,7 +175,8 @@ class Machine:
             VmError: it did not.
         """
         self.wait_event("ready", within_s=within_s)
-        return time.monotonic() - self.started
+        self.ready_s = round(time.monotonic() - self.started, 1)
+        return self.ready_s
 
     def wait_event(self, event: str, *, within_s: float = READY_MAX_S) -> dict[str, Any]:
         """The first journal line with this event.

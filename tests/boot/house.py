@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 
-from lab.vm.deployment import LACKING, ImageDeployment
+from lab.vm.deployment import LACKING, ImageDeployment, with_model
 from lab.vm.machine import Machine
 from lab.vm.probe import Probe
 from lab.vm.release import Image
@@ -25,8 +25,7 @@ class StandIn:
 
     def published_by(self, image: Image, folder: Path) -> Image:
         """The image with a command line that names this model, and is else its own."""
-        cmdline = image.cmdline_for(self.digest, self.path.stat().st_size)
-        return image.with_cmdline(cmdline, folder / "published")
+        return with_model(image, self.path, folder)
 
 
 @dataclass(frozen=True)
