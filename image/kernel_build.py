@@ -10,6 +10,7 @@ was asked for is not built.
     python -m image.kernel_build                       # production
     python -m image.kernel_build --variant research
     python -m image.kernel_build --variant debian      # Debian's own, for comparison
+    python -m image.kernel_build --compare             # what each of the two consists of
 """
 
 import argparse
@@ -17,7 +18,6 @@ import hashlib
 import os
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +25,7 @@ from pathlib import Path
 from image.deb import Kind, entries, merged_usr
 from image.errors import ImageError
 from image.fetch import fetch
+from image.kernel_compare import measure, table
 from image.kernel_config import (
     FRAGMENTS,
     VARIANTS,
@@ -32,33 +33,25 @@ from image.kernel_config import (
     differences,
     load_requested,
     parse_resolved,
-    parse_symbols,
 )
-from image.lock import Package, load_lock
+from image.kernel_source import (
+    LOCK,
+    SOURCE_MOUNT,
+    known_symbols,
+    package_of,
+    prepare_source,
+    say,
+    source_key,
+)
+from image.lock import Package
 from image.toolroot import LOCK as TOOLS_LOCK
 from image.toolroot import Mount, run
 
-LOCK = Path("image/locks/kernel.json")
-PATCHES = Path("image/kernel/patches")
-GLUE = Path("image/kernel/sealroom")
-DSDT = Path("image/acpi/dsdt.asl")
 KERNELS = Path("build/image/kernel")
 DEBIAN = "debian"
+DEBIAN_PACKAGE = "linux-image-"
 
-SOURCE_PACKAGE = "linux-source-6.12"
-SOURCE_TARBALL = "usr/src/linux-source-6.12.tar.xz"
-# Most of the source is for machines that a guest never is. Kconfig files and Makefiles stay.
-LEFT_OUT_FOLDERS = ("Documentation/*/*", "samples/*/*", "sound/*.[ch]", "tools/testing/*")
-LEFT_OUT_DRIVERS = (
-    *("ata", "clk", "comedi", "crypto", "edac", "gpu", "hid", "hwmon", "i2c", "iio", "infiniband"),
-    *("input", "md", "media", "mfd", "mmc", "mtd", "net/ethernet", "net/wireless", "phy"),
-    *("pinctrl", "power", "regulator", "scsi", "soc", "spi", "staging", "target", "usb", "video"),
-)
-LEFT_OUT_PROCESSORS = ("arm", "arm64", "mips", "powerpc", "riscv", "s390", "sparc")
-
-SOURCE_MOUNT = "/build/source"
 OBJECTS_MOUNT = "/build/objects"
-RECIPE_MOUNT = "/build/recipe"
 # Kbuild would put user, host, date and a count of builds into the kernel.
 KBUILD_ENVIRONMENT = {
     "KBUILD_BUILD_HOST": "sealroom",
@@ -70,15 +63,6 @@ MAKE = ("make", "--no-print-directory", "-C", SOURCE_MOUNT, f"O={OBJECTS_MOUNT}"
 PROGRESS_OBJECTS = 100
 
 
-class KernelError(ImageError):
-    """A kernel cannot be built; the text says what is missing."""
-
-
-def say(text: str) -> None:
-    """Print a line of progress to standard error."""
-    print(f"kernel: {text}", file=sys.stderr, flush=True)
-
-
 def build(variant: str, out: Path = KERNELS) -> Path:
     """Return the bzImage of a variant, or the vmlinuz of Debian's; built if it is not there.
 
@@ -86,18 +70,17 @@ def build(variant: str, out: Path = KERNELS) -> Path:
         ImageError: an input is missing or another one than locked, the configuration is not what
             was asked for, or the build failed.
     """
-    package = package_of(DEBIAN if variant == DEBIAN else SOURCE_PACKAGE)
     folder = out / variant
     stamp = folder / ".made"
     kernel = folder / ("vmlinuz" if variant == DEBIAN else "bzImage")
-    key = input_key(variant, package)
+    key = input_key(variant)
     if stamp.is_file() and kernel.is_file() and stamp.read_text() == key:
         return kernel
     began = time.monotonic()
     stamp.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     if variant == DEBIAN:
-        lay_debian(package, folder)
+        lay_debian(package_of(DEBIAN_PACKAGE), folder)
     else:
         make_kernel(variant, out, folder)
     stamp.write_text(key)
@@ -106,97 +89,20 @@ def build(variant: str, out: Path = KERNELS) -> Path:
     return kernel
 
 
-def package_of(prefix: str) -> Package:
-    """Return the locked package of the source, or of Debian's kernel."""
-    wanted = "linux-image-" if prefix == DEBIAN else prefix
-    found = [package for package in load_lock(LOCK) if package.name.startswith(wanted)]
-    if len(found) != 1:
-        raise KernelError(f"{LOCK}: wanted one {wanted}, got {len(found)}")
-    return found[0]
-
-
-def input_key(variant: str, package: Package) -> str:
+def input_key(variant: str) -> str:
     """Return the digest of all that a variant depends on."""
-    digest = hashlib.sha256(f"{variant} {package.sha256}".encode())
+    digest = hashlib.sha256(variant.encode())
     inputs = [Path(__file__)]
-    if variant != DEBIAN:
-        names = [f"{name}.config" for name in VARIANTS[variant]]
-        inputs += [TOOLS_LOCK, *source_inputs()]
-        inputs += [*sorted(FRAGMENTS.glob("[0-9]*.config")), *(FRAGMENTS / name for name in names)]
+    if variant == DEBIAN:
+        digest.update(package_of(DEBIAN_PACKAGE).sha256.encode())
+    else:
+        digest.update(source_key().encode())
+        own = [FRAGMENTS / f"{name}.config" for name in VARIANTS[variant]]
+        inputs += [TOOLS_LOCK, *sorted(FRAGMENTS.glob("[0-9]*.config")), *own]
     for path in inputs:
-        digest.update(f"\0{path.name}\0{path.stat().st_size}\0".encode() + path.read_bytes())
+        data = path.read_bytes()
+        digest.update(f"\0{path.name}\0{len(data)}\0".encode() + data)
     return digest.hexdigest()
-
-
-def source_inputs() -> list[Path]:
-    """Return what of ours goes into the source tree, in the order in which patches apply."""
-    return [*sorted(PATCHES.glob("*.patch")), *sorted(GLUE.iterdir()), DSDT]
-
-
-def prepare_source(out: Path) -> Path:
-    """Return the source tree with our patches and files, unpacked if it is not there.
-
-    Raises:
-        ImageError: the package is not to be had, or a patch does not apply.
-    """
-    tree = out / "source"
-    stamp = out / "source.made"
-    digest = hashlib.sha256(package_of(SOURCE_PACKAGE).sha256.encode())
-    for path in (Path(__file__), *source_inputs()):
-        digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
-    key = digest.hexdigest()
-    if stamp.is_file() and stamp.read_text() == key:
-        return tree
-    began = time.monotonic()
-    stamp.unlink(missing_ok=True)
-    for stale in (tree, out / "objects"):
-        shutil.rmtree(stale, ignore_errors=True)
-    deb = fetch(LOCK)[SOURCE_PACKAGE]
-    unpack_source(deb, tree, out / "source.log")
-    shutil.copytree(GLUE, tree / "drivers/virt/coco/sealroom")
-    (tree / "include/sealroom").mkdir()
-    mounts = (Mount(tree, SOURCE_MOUNT, True), Mount(Path("image"), RECIPE_MOUNT))
-    log = out / "source.log"
-    for patch in sorted(PATCHES.glob("*.patch")):
-        at = f"{RECIPE_MOUNT}/{patch.relative_to('image')}"
-        words = [
-            "patch",
-            "--batch",
-            "--fuzz=0",
-            "-p1",
-            f"--directory={SOURCE_MOUNT}",
-            f"--input={at}",
-        ]
-        run(words, mounts=mounts, log=log)
-    prefix = f"{SOURCE_MOUNT}/include/sealroom/dsdt"
-    run(["iasl", "-p", prefix, "-tc", f"{RECIPE_MOUNT}/acpi/dsdt.asl"], mounts=mounts, log=log)
-    stamp.write_text(key)
-    say(f"source: {tree}, {time.monotonic() - began:.0f} s")
-    return tree
-
-
-def unpack_source(deb: Path, tree: Path, log: Path) -> None:
-    """Unpack what of Debian's source an x86 guest is made from, in the tool root.
-
-    Raises:
-        ImageError: the package is not what it should be, or tar failed.
-    """
-    tree.mkdir(parents=True)
-    left_out = [
-        *LEFT_OUT_FOLDERS,
-        *(f"drivers/{name}/*.[chS]" for name in LEFT_OUT_DRIVERS),
-        *(f"arch/{name}/*" for name in LEFT_OUT_PROCESSORS),
-    ]
-    with tempfile.TemporaryDirectory(dir=tree.parent) as scratch:
-        tarball = Path(scratch) / "source.tar.xz"
-        tarball.write_bytes(
-            next(entry.data for entry in entries(deb) if entry.path == SOURCE_TARBALL)
-        )
-        words = ["tar", f"--directory={SOURCE_MOUNT}", "--strip-components=1", "--no-same-owner"]
-        words += [f"--exclude=linux-source-*/{pattern}" for pattern in left_out]
-        words += ["--extract", f"--file={RECIPE_MOUNT}/{tarball.name}"]
-        mounts = (Mount(tree, SOURCE_MOUNT, True), Mount(Path(scratch), RECIPE_MOUNT))
-        run(words, mounts=mounts, log=log)
 
 
 def make_kernel(variant: str, out: Path, folder: Path) -> None:
@@ -237,12 +143,6 @@ def make_kernel(variant: str, out: Path, folder: Path) -> None:
     shutil.copyfile(objects / ".config", folder / "config")
 
 
-def known_symbols(tree: Path) -> set[str]:
-    """Return every symbol that the source can be asked for."""
-    files = tree.rglob("Kconfig*")
-    return set().union(*(parse_symbols(file.read_text("utf-8")) for file in files))
-
-
 def lay_debian(package: Package, folder: Path) -> None:
     """Lay Debian's kernel out: vmlinuz, config, and lib/modules as the package has it.
 
@@ -264,8 +164,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--variant", choices=[*VARIANTS, DEBIAN], action="append")
     parser.add_argument("--out", type=Path, default=KERNELS)
+    parser.add_argument("--compare", action="store_true", help="count ours and Debian's")
     options = parser.parse_args(arguments)
     try:
+        if options.compare:
+            print(table(*(measure(build(name, options.out)) for name in ("production", DEBIAN))))
+            return 0
         for variant in options.variant or ["production"]:
             kernel = build(variant, options.out)
             print(f"{hashlib.sha256(kernel.read_bytes()).hexdigest()}  {kernel}")
