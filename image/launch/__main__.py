@@ -32,8 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         manifest = load_manifest(args.release.absolute())
         plan = _plan(args, guest_policy(manifest.minimum.snp))
-        check_disk(plan.model)
-        check_disk(plan.config)
+        for disk in plan.disks:
+            check_disk(disk)
         measured = plan.measured()
         verify_published(measured, manifest.images.of(ImageVariant(plan.variant)))
         text = libvirt_domain(plan) if args.libvirt else f"{shlex.join(qemu_arguments(plan))}\n"
@@ -60,6 +60,7 @@ def _plan(args: argparse.Namespace, policy: int) -> Plan:
         memory_mib=args.memory,
         model=(args.model or release / "model.gguf").absolute(),
         config=args.config.absolute(),
+        endorsements=args.endorsements and args.endorsements.absolute(),
         cid=args.cid,
         policy=policy,
         cbitpos=args.cbitpos,
@@ -74,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     say("--platform", required=True, choices=list(PLATFORMS))
     say("--release", required=True, type=Path, metavar="DIR", help="the downloaded release")
     say("--config", required=True, type=Path, metavar="FILE", help="the guest's configuration")
+    say("--endorsements", type=Path, metavar="FILE", help="the third disk, if the document says so")
     say("--model", type=Path, metavar="FILE", help="default: model.gguf of the release")
     say("--variant", choices=list(ImageVariant), default=ImageVariant.PRODUCTION)
     say("--vcpus", type=int, default=4, metavar="N", help="default: 4; measured on SEV-SNP")

@@ -71,6 +71,8 @@ class Plan:
         memory_mib: of the guest, not measured.
         model: the disk that the guest knows as vda; its digest is in the command line.
         config: the disk that the guest knows as vdb; its digest is in the guest's statement.
+        endorsements: the disk that the guest knows as vdc, or None: what vouches for the platform,
+            where the host's kernel does not bring it; TDX guests need it.
         cid: the guest's vsock address.
         policy: SEV-SNP: what the guest asks of its host (AMD 56860, GUEST_POLICY).
         cbitpos: SEV-SNP: where the host's processors have the bit that says "encrypted".
@@ -86,6 +88,7 @@ class Plan:
     memory_mib: int
     model: Path
     config: Path
+    endorsements: Path | None
     cid: int
     policy: int
     cbitpos: int
@@ -99,12 +102,18 @@ class Plan:
         _within("guest policy", self.policy, 1, (1 << 64) - 1)
         _within("position of the C-bit", self.cbitpos, 32, 63)
         _within("reduction of address bits", self.reduced_phys_bits, 1, 6)
-        for path in (self.firmware, self.kernel, self.model, self.config, self.qgs):
+        for path in (self.firmware, self.kernel, *self.disks, self.qgs):
             if not _PLAIN.fullmatch(str(path)):
                 wanted = "an absolute path of letters, digits and ._+@-"
                 raise LaunchError("path", wanted, repr(str(path)))
         if self.platform is Platform.TDX and self.cpu != HOST_CPU:
             raise LaunchError("CPU model", HOST_CPU, self.cpu)
+
+    @property
+    def disks(self) -> tuple[Path, ...]:
+        """The guest's disks, in the order of their names."""
+        more = () if self.endorsements is None else (self.endorsements,)
+        return (self.model, self.config, *more)
 
     @property
     def firmware(self) -> Path:
@@ -140,7 +149,8 @@ class Plan:
 
     def values(self) -> dict[str, str]:
         """Everything that a template may name."""
-        return {
+        bundle = {} if self.endorsements is None else {"endorsements": str(self.endorsements)}
+        return bundle | {
             "memory_mib": str(self.memory_mib),
             "memory_bytes": str(self.memory_mib << 20),
             "vcpus": str(self.vcpus),

