@@ -31,7 +31,7 @@ APPLETS: Final = (
         "less",
         "ls",
     ),
-    *("mount", "netstat", "nproc", "ps", "pstree", "sh", "sleep", "stat", "tail", "top", "uname"),
+    *("mount", "netstat", "nproc", "ps", "sh", "sleep", "stat", "tail", "top", "uname"),
     *("vi", "wc", "xxd"),
 )
 # A shell that ends is started again. It has the console that the kernel gave to /init.
