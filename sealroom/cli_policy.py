@@ -55,8 +55,8 @@ PINNED_TITLE = (
     "then loosen or change one thing at a time here.",
 )
 RELEASE_TITLE = (
-    "A strict policy for a published release, to be filled in: chips or platforms, configurations,",
-    "and RTMR0 where it is open. Verify the release first: `sealroom release verify`.",
+    "A strict policy for a published release, to be filled in: chips or platforms, configurations.",
+    "Verify the release first: `sealroom release verify`.",
 )
 UNRATED_TITLE = (
     "No collateral was given: the best rating is demanded, and nothing of the collateral's age.",

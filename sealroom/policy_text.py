@@ -63,7 +63,8 @@ COMMENTS: Mapping[str, str] = {
     "tdx.devices": "Digests of devices, for type 4; zeros for none.",
     "tdx.images": "Registers of each image. This is which software runs: compute them yourself.",
     "tdx.images[].mrtd": "Of the TD's initial contents, its firmware.",
-    "tdx.images[].rtmr0": "Of the firmware's settings.",
+    "tdx.images[].rtmr0": "Of what the host chose: memory, ACPI tables, the firmware's "
+    "settings; none leaves it open, for an image that lets none of it act.",
     "tdx.images[].rtmr1": "Of what the firmware started: the kernel.",
     "tdx.images[].rtmr2": "Of the kernel's command line and initrd.",
     "tdx.images[].rtmr3": "Of what the guest itself extended; zeros for nothing.",

@@ -2,8 +2,8 @@
 """A strict draft of a policy with what a release's manifest knows: measurements and digests.
 
 What only its user knows stays empty, and so such a draft is refused by name until it is filled in:
-the machines that are trusted, the operator's configuration, and RTMR0 where the release leaves it
-open. Only the production image is ever filled in.
+the machines that are trusted and the operator's configuration. RTMR0 is open where the release
+leaves it open. Only the production image is ever filled in.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from sealroom.errors import InputError
 from sealroom.release.manifest import VCPUS_PUBLISHED, Manifest, Snp, Tdx
 
 Document = dict[str, Any]
-
-TO_FILL_IN = ""
 
 
 def fill_in(strict: Document, manifest: Manifest, vcpus: int | None) -> Document:
@@ -49,7 +47,7 @@ def _digests(snp: Snp, vcpus: int | None) -> list[str]:
 
 def _images(tdx: Tdx) -> list[Document]:
     """One for each order of pages and each RTMR0."""
-    shapes = [TO_FILL_IN] if tdx.rtmr0 is None else [shape.value.hex() for shape in tdx.rtmr0]
+    shapes = ["none"] if tdx.rtmr0 is None else [shape.value.hex() for shape in tdx.rtmr0]
     rest = {name: getattr(tdx, name).hex() for name in ("rtmr1", "rtmr2", "rtmr3")}
     return [
         {"mrtd": mrtd.hex(), "rtmr0": rtmr0, **rest}

@@ -13,6 +13,8 @@ from attest.tdx.status import TcbStatus
 ABI = "Intel 348551"  # TDX module ABI specification
 DCAP = "Intel TDX DCAP Quoting Library API"
 LINUX = "Linux, arch/x86/coco/tdx/tdx.c"
+TDVF = "Intel TDX Virtual Firmware Design Guide"
+BADAML = "BadAML, CCS 2025"
 MIGRATION = ("CVE-2025-30513", "INTEL-TA-01397")
 
 # The last of Intel's TCB recoveries whose documents are in tests/vectors/tdx-evidence: its number,
@@ -100,6 +102,14 @@ RULES: tuple[GapRule[TdxPolicy], ...] = (
         lambda p: p.trailing_bytes,
         "bytes that nobody signed may follow the quote, so that it has more than one spelling",
         (DCAP,),
+    ),
+    GapRule(
+        "tdx-rtmr0",
+        "tdx.images",
+        lambda p: any(image.rtmr0 is None for image in p.images),
+        "the host's ACPI tables, its memory map and the firmware's settings may be any: only an "
+        "image that runs none of the host's bytecode bears that",
+        (TDVF, BADAML),
     ),
     GapRule(
         "tdx-migratable",

@@ -47,18 +47,27 @@ TD_ATTRIBUTE_BITS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TdImage:
-    """The registers of one image: initial contents, then what firmware and kernel extended."""
+    """The registers of one image: initial contents, then what firmware and kernel extended.
+
+    RTMR0 holds what the host chose: memory, ACPI tables, settings. None accepts any of it, for an
+    image that lets none of it act.
+    """
 
     mrtd: Register
-    rtmr0: Register
+    rtmr0: Register | None
     rtmr1: Register
     rtmr2: Register
     rtmr3: Register
 
     @property
-    def rtmrs(self) -> tuple[bytes, ...]:
-        """The four registers that are extended at run time."""
+    def rtmrs(self) -> tuple[bytes | None, ...]:
+        """The four registers that are extended at run time; None for one that may be any."""
         return self.rtmr0, self.rtmr1, self.rtmr2, self.rtmr3
+
+    def accepts(self, mrtd: bytes, rtmrs: tuple[bytes, ...]) -> bool:
+        """Whether a TD with these registers runs this image."""
+        pairs = zip(self.rtmrs, rtmrs, strict=True)
+        return mrtd == self.mrtd and all(wanted in (None, got) for wanted, got in pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -262,10 +262,10 @@ RULES: tuple[Rule[TdxPolicy, Claims], ...] = (
         Reason.UNKNOWN_RTMRS,
         lambda p, c: (
             all(c.body.mrtd != image.mrtd for image in p.images)
-            or any((c.body.mrtd, c.rtmrs) == (image.mrtd, image.rtmrs) for image in p.images)
+            or any(image.accepts(c.body.mrtd, c.rtmrs) for image in p.images)
         ),
         lambda p, c: " or ".join(
-            " ".join(rtmr.hex() for rtmr in image.rtmrs)
+            " ".join("any" if rtmr is None else rtmr.hex() for rtmr in image.rtmrs)
             for image in p.images
             if image.mrtd == c.body.mrtd
         ),

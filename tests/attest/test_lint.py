@@ -153,6 +153,7 @@ OPENED: dict[str, Callable[[], Policy]] = {
     "tdx-any-platform": tdx(ppids=None),
     "tdx-status": tdx(statuses=frozenset({TcbStatus.UP_TO_DATE, TcbStatus.SW_HARDENING_NEEDED})),
     "tdx-advisory": tdx(advisories=frozenset({"INTEL-SA-00828"})),
+    "tdx-rtmr0": tdx(images=(replace(TDX.images[0], rtmr0=None),)),
     "tdx-trailing-bytes": tdx(trailing_bytes=True),
     "tdx-migratable": tdx(td_allows=frozenset({TdAttribute.MIGRATABLE})),
     "tdx-perfmon": tdx(td_allows=frozenset({TdAttribute.PERFMON})),

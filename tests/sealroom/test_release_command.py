@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from attest.policy import Policy
+from attest.tdx.gaps import tdx_gaps
 from attest.tdx.policy import TdxPolicy
 from sealroom.cli import main
 from sealroom.cli_release import NOT_CHECKED
@@ -16,7 +17,7 @@ from sealroom.errors import TrustFileError
 from sealroom.policy_file import load_policy
 from sealroom.release import folder as folder_module
 from sealroom.release.layout import MANIFEST
-from sealroom.release.manifest import Manifest, Tdx, write_manifest
+from sealroom.release.manifest import Manifest, ShapedRtmr0, Tdx, write_manifest
 from tests.sealroom import released
 
 Capture = pytest.CaptureFixture[str]
@@ -254,21 +255,31 @@ def test_a_policy_may_take_one_size_of_guest(manifest: Manifest) -> None:
     assert policy.snp.measurements == {row.digests[3] for row in rows}
 
 
-def test_a_policy_for_tdx_waits_for_rtmr0(manifest: Manifest) -> None:
+def test_a_policy_for_tdx_leaves_rtmr0_as_open_as_the_release(manifest: Manifest) -> None:
     path = draft("--tdx")
-    text = filled_in(path.read_text(encoding="utf-8"))
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(TrustFileError, match="rtmr0: wanted 48 bytes"):
-        load_policy(str(path))
-    path.write_text(text.replace('rtmr0: ""', f"rtmr0: {'12' * 48}"), encoding="utf-8")
+    path.write_text(filled_in(path.read_text(encoding="utf-8")), encoding="utf-8")
     policy = load_policy(str(path))
     assert isinstance(policy, Policy)
     assert isinstance(policy.tdx, TdxPolicy)
     tdx = manifest.images.production.tdx
     assert [image.mrtd for image in policy.tdx.images] == [tdx.mrtd_single_pass, tdx.mrtd_two_pass]
-    assert {(image.rtmr1, image.rtmr2, image.rtmr3) for image in policy.tdx.images} == {
-        (tdx.rtmr1, tdx.rtmr2, bytes(48))
-    }
+    assert {image.rtmrs for image in policy.tdx.images} == {(None, tdx.rtmr1, tdx.rtmr2, bytes(48))}
+    assert [gap.rule for gap in tdx_gaps(policy.tdx)] == ["tdx-rtmr0"]
+
+
+def test_a_policy_pins_each_rtmr0_that_is_published(manifest: Manifest) -> None:
+    values = [bytes([number]) * 48 for number in (1, 2)]
+    shapes = tuple(ShapedRtmr0(qemu="11.1.3", vcpus=4, memory_mib=8, value=v) for v in values)
+    image = manifest.images.production
+    tdx = replace(image.tdx, rtmr0=shapes, rtmr0_open=None)
+    images = replace(manifest.images, production=replace(image, tdx=tdx))
+    Path("release", MANIFEST).write_bytes(write_manifest(replace(manifest, images=images)))
+    path = draft("--tdx")
+    path.write_text(filled_in(path.read_text(encoding="utf-8")), encoding="utf-8")
+    policy = load_policy(str(path))
+    assert isinstance(policy, Policy)
+    assert isinstance(policy.tdx, TdxPolicy)
+    assert [image.rtmr0 for image in policy.tdx.images] == values * 2
 
 
 def test_a_draft_is_refused_until_it_is_filled_in() -> None:

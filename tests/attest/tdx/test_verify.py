@@ -171,6 +171,18 @@ def test_registers_of_two_images_do_not_mix() -> None:
     quoted(body={"mrtd": other.mrtd, "rtmr1": other.rtmr1}).under(images=(image, other)).verify()
 
 
+def test_rtmr0_may_be_left_open_and_no_other_register() -> None:
+    (image,) = STRICT.images
+    opened = (replace(image, rtmr0=None),)
+    quoted(body={"rtmr0": b"\x01" * 48}).under(images=opened).verify()
+    for name in ("rtmr1", "rtmr2", "rtmr3"):
+        case = quoted(body={name: b"\x01" * 48}).under(images=opened)
+        assert reasons(case) == [Reason.UNKNOWN_RTMRS]
+    case = quoted(body={"rtmr0": b"\x01" * 48, "rtmr3": b"\x01" * 48}).under(images=opened)
+    (finding,) = case.refusal().findings
+    assert finding.wanted.startswith("any ")
+
+
 @pytest.mark.parametrize("signer", [PLATFORM_CA, TCB_SIGNER])
 def test_whoever_the_root_revokes_is_refused(signer: Signer) -> None:
     case = collated(root_ca_crl=crl(ROOT, revoked=(signer.serial,)).hex())
