@@ -47,6 +47,7 @@ class Machine:
         plan: what it is made of.
         journal: what the guest wrote, as it comes.
         tsm: the host's side of the mock provider, or None.
+        places: its files, from its start on.
         started: when it was switched on, in monotonic seconds.
         ready_s: seconds from then until every process was ready; None before.
     """
@@ -74,8 +75,7 @@ class Machine:
         self._serve: dict[int, Serve] = {JOURNAL_PORT: self.journal.read, **(answer or {})}
         if self.tsm is not None:
             self._serve[TSM_PORT] = self.tsm.serve
-        # Short, because the address of a unix socket has at most 107 bytes.
-        self.places = Places(Path(tempfile.gettempdir()))
+        self.places: Places
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._callers: dict[int, Callers] = {}
         self._stack = ExitStack()
@@ -88,6 +88,7 @@ class Machine:
         Raises:
             VmError: qemu or the vsock device did not start.
         """
+        # Short, because the address of a unix socket has at most 107 bytes.
         folder = Path(tempfile.mkdtemp(prefix="sealroom-vm-"))
         self.places = Places(folder)
         self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
