@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import json
 import socket
-import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ POLL_S = 0.02
 READY_MAX_S = 600.0
 FILE_MAX_BYTES = 65536
 LOG_BYTES = 1 << 20
+SEND_MAX_S = 30.0
 READ_ALL = 3  # syslog(2)
 FIRMWARE = Path("/sys/firmware")
 BUSES = Path("/sys/bus")
@@ -96,9 +96,10 @@ def main() -> None:
     while not _closed() and time.monotonic() < until:
         time.sleep(POLL_S)
     with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as host:
-        host.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 30, 0))
+        host.settimeout(SEND_MAX_S)
         host.connect((socket.VMADDR_CID_HOST, PORT))
         host.sendall(json.dumps(look()).encode("ascii") + b"\n")
+        host.settimeout(None)
         host.recv(1)
 
 
