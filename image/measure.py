@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +25,7 @@ from attest.tdx.gaps import RECOVERY, RECOVERY_DATE
 from attest.tdx.policy import TdAttribute
 from attest.tdx.status import TcbStatus
 from guest.worker.tasks import prompts_digest
+from image import overlay
 from image.errors import ImageError
 from image.history import check_history
 from sealroom.errors import InputError
@@ -57,24 +57,12 @@ RELEASE: Final = CHECKOUT / "build" / "image" / "release"
 
 # What the bytes of a release are made of; the other locks are of programs that test it.
 INPUTS: Final = ("firmware.json", "kernel.json", "rootfs.json", "tools.json", "wheels.txt")
-PRODUCTS: Final = {
-    ImageVariant.PRODUCTION: "Sealroom {}",
-    ImageVariant.RESEARCH: "Sealroom {} RESEARCH",
-    ImageVariant.TEST: "Sealroom {} TEST",
-}
 LINES: Final = (ProductLine.MILAN, ProductLine.GENOA, ProductLine.TURIN)
 DIFFERENCES_SHOWN: Final = 20
 
 
 class MeasureError(ImageError):
     """The build cannot be measured, or its measurements are not the committed ones."""
-
-
-def project_version() -> str:
-    """The version that `pyproject.toml` names."""
-    text = (CHECKOUT / "pyproject.toml").read_text(encoding="utf-8")
-    version: str = tomllib.loads(text)["project"]["version"]
-    return version
 
 
 def make_manifest(folder: Folder, version: str, status: Status) -> Manifest:
@@ -148,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(release: Path, *, write: bool) -> None:
-    version = project_version()
+    version = overlay.version()
     place = MEASUREMENTS / version / MANIFEST
     committed = place.read_bytes() if place.is_file() else None
     status = Status.DRAFT if committed is None else parse_manifest(committed).status
@@ -181,7 +169,7 @@ def _told(version: str, committed: bytes | None, measured: bytes) -> Iterator[st
 def _image(folder: Folder, version: str, variant: ImageVariant) -> Image:
     places, parts = image_paths(variant), folder.parts(variant)
     return Image(
-        product=PRODUCTS[variant].format(version),
+        product=overlay.PRODUCTS[overlay.Variant(variant)].format(version),
         cmdline=parts.cmdline,
         files=Artefacts(
             vmlinuz=_file(folder, places["kernel"]),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from image import measure
+from image import measure, overlay
 from lab.vm.release import RELEASE
 from sealroom.cli import main
 from sealroom.release.folder import Folder, read_folder
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.boot
 
 Capture = pytest.CaptureFixture[str]
 MRTD = Path(__file__).parents[1] / "vectors" / "launch" / "mrtd.json"
-COMMITTED = measure.MEASUREMENTS / measure.project_version() / "manifest.json"
+COMMITTED = measure.MEASUREMENTS / overlay.version() / "manifest.json"
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +56,14 @@ def test_mrtd_is_what_igvm_says(manifest: Manifest) -> None:
     told = json.loads(MRTD.read_text(encoding="utf-8"))["ovmf_tdx"]
     assert manifest.firmware.tdx.sha256.hex() == told["sha256"]
     assert manifest.images.production.tdx.mrtd_single_pass.hex() == told["mrtd"]
+
+
+@pytest.mark.parametrize("variant", [ImageVariant.RESEARCH, ImageVariant.TEST])
+def test_the_other_variants_are_the_production_image_and_more(
+    variant: ImageVariant, manifest: Manifest, folder: Folder
+) -> None:
+    production, other = (folder.parts(v) for v in (ImageVariant.PRODUCTION, variant))
+    assert other.initrd.startswith(production.initrd)
+    said = overlay.published_json(overlay.Variant(variant), other.cmdline)
+    assert said in other.initrd[len(production.initrd) :]
+    assert json.loads(said)["product"] == manifest.images.of(variant).product

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from image import measure
+from image import measure, overlay
 from image.history import HistoryError, check_history
 from sealroom.release.folder import read_folder
 from sealroom.release.layout import MANIFEST, image_paths
@@ -30,7 +30,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(measure, "CHECKOUT", tmp_path)
     monkeypatch.setattr(measure, "LOCKS", tmp_path / "locks")
     monkeypatch.setattr(measure, "MEASUREMENTS", tmp_path / "measurements")
-    monkeypatch.setattr(measure, "project_version", lambda: released.VERSION)
+    monkeypatch.setattr(overlay, "version", lambda: released.VERSION)
     git(tmp_path, "init", "--quiet", "--initial-branch=main")
     commit(tmp_path, "begin")
     return tmp_path
