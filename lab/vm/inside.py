@@ -43,7 +43,6 @@ _SYSCALLS = {
 }
 _CLONE_NEWUSER = 0x10000000
 _PTRACE_ATTACH = 16
-_MFD_EXEC = 0x10
 _SHELLS = ("sh", "bash", "dash", "busybox", "zsh", "ash")
 
 
@@ -86,10 +85,6 @@ def _exec_shells() -> None:
     raise OSError(errno.ENOENT, "no shell")
 
 
-def _program_in_memory() -> None:
-    os.close(os.memfd_create("probe", os.MFD_CLOEXEC | _MFD_EXEC))
-
-
 def _module_file() -> None:
     fd = os.open("/init", os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -123,8 +118,7 @@ ATTEMPTS: dict[str, Callable[[], None]] = {
     "allow dumps": lambda: _write("/proc/sys/kernel/core_pattern", b"core"),
     "lift the lockdown": lambda: _write("/sys/kernel/security/lockdown", b"none"),
     "hibernate": lambda: _write("/sys/power/state", b"disk"),
-    "write to the model's disk": lambda: _open("/dev/vda", os.O_RDWR),
-    "make a program in memory": _program_in_memory,
+    "write to the model's disk": lambda: _write("/dev/vda", bytes(512)),
     "start a shell": _exec_shells,
     "open a network socket": lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM).close(),
 }
