@@ -22,7 +22,14 @@ from attest.findings import Refused
 from attest.roots import pinned_roots
 from attest.statement import Platform, parse_statement
 from attest.tdx.launch.registers import Register
-from guest.keyholder.tsm import Configfs, Provider, TsmError, TsmReport, TsmUnavailableError
+from guest.keyholder.tsm import (
+    ENTRY_FOLDER,
+    Configfs,
+    Provider,
+    TsmError,
+    TsmReport,
+    TsmUnavailableError,
+)
 from lab.mocktsm import FaultPlan, MockSnp, MockTdx, MockTsm, roots_of
 from lab.mocktsm.fault_plan import ALWAYS
 from lab.mocktsm.intel_pki import LIST_LIFE
@@ -213,7 +220,9 @@ def test_a_machine_says_no_more_than_three_lines_of_itself(tmp_path: Path) -> No
     assert machine == Machine("6.12.1", "EPYC ?[1m9", f"{'A' * 200} unknown")
 
 
-def test_here_the_whole_run_ends_in_a_report_that_does_not_hold(tmp_path: Path) -> None:
+def test_the_whole_run_ends_in_a_report_that_does_not_hold_where_no_platform_is(
+    tmp_path: Path,
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.hardware", "--output", str(tmp_path / "out")],
         cwd=ROOT,
@@ -223,10 +232,11 @@ def test_here_the_whole_run_ends_in_a_report_that_does_not_hold(tmp_path: Path) 
     )
     told = json.loads((tmp_path / "out" / "hardware-report.json").read_text())
     assert [row["name"] for row in told["checks"]] == [check.name for check in checks.CHECKS]
-    assert {row["outcome"] for row in told["checks"]} == {"failed"}
-    assert all("BootError: provider, errno " in row["text"] for row in told["checks"])
-    assert (done.returncode, told["holds"]) == (1, False)
-    assert "DID NOT HOLD" in done.stdout
+    assert done.returncode == (0 if told["holds"] else 1)
+    if not ENTRY_FOLDER.parent.is_dir():
+        assert {row["outcome"] for row in told["checks"]} == {"failed"}
+        assert all("BootError: provider, errno " in row["text"] for row in told["checks"])
+        assert "DID NOT HOLD" in done.stdout
 
 
 def test_every_test_for_hardware_is_in_that_run() -> None:
