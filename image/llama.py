@@ -34,7 +34,14 @@ from image.wheels import BINDING_PROJECT, fetch_wheels
 OUT = Path("build/image/llama")
 LIBRARIES = ("libggml-base.so", "libggml-cpu.so", "libggml.so", "libllama.so")
 # What the libraries may ask for: each other, and what the image has of Debian.
-MAY_NEED = {*LIBRARIES, "libc.so.6", "libgcc_s.so.1", "libm.so.6", "libstdc++.so.6"}
+MAY_NEED = {
+    *LIBRARIES,
+    "ld-linux-x86-64.so.2",
+    "libc.so.6",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libstdc++.so.6",
+}
 # Of the source distribution only what the target `llama` is made of.
 SOURCES = (
     "CMakeLists.txt",
@@ -161,22 +168,25 @@ def compile_libraries(sdist: Path, out: Path, log: Path) -> None:
             said = now
             say(f"{step[1]:>3}/{step[2]} {now - began:5.0f} s")
 
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-        source, objects = Path(scratch) / "src", Path(scratch) / "out"
-        source.mkdir()
-        objects.mkdir()
-        unpack_sources(sdist, source)
-        mounts = [Mount(source, "/build/src"), Mount(objects, "/build/out", writable=True)]
-        flags = [f"-D{name}={value}" for name, value in FLAGS.items()]
-        configure = ["cmake", "-S", "/build/src", "-B", "/build/out", "-G", "Ninja", *flags]
-        run(configure, mounts=mounts, log=log.with_suffix(".cmake.log"))
-        jobs = str(len(os.sched_getaffinity(0)))
-        compile_all = ["cmake", "--build", "/build/out", "--target", "llama", "--parallel", jobs]
-        run(compile_all, mounts=mounts, log=log, on_line=on_line)
-        check_libraries(objects / "bin")
-        for name in LIBRARIES:
-            shutil.copyfile(objects / "bin" / name, out / name)
-            (out / name).chmod(0o755)
+    # Stays if something fails, for a look at it; the next build begins anew.
+    scratch = log.with_suffix("")
+    shutil.rmtree(scratch, ignore_errors=True)
+    source, objects = scratch / "src", scratch / "objects"
+    source.mkdir(parents=True)
+    objects.mkdir()
+    unpack_sources(sdist, source)
+    mounts = [Mount(source, "/build/src"), Mount(objects, "/build/out", writable=True)]
+    flags = [f"-D{name}={value}" for name, value in FLAGS.items()]
+    configure = ["cmake", "-S", "/build/src", "-B", "/build/out", "-G", "Ninja", *flags]
+    run(configure, mounts=mounts, log=log.with_suffix(".cmake.log"))
+    jobs = str(len(os.sched_getaffinity(0)))
+    compile_all = ["cmake", "--build", "/build/out", "--target", "llama", "--parallel", jobs]
+    run(compile_all, mounts=mounts, log=log, on_line=on_line)
+    check_libraries(objects / "bin")
+    for name in LIBRARIES:
+        shutil.copyfile(objects / "bin" / name, out / name)
+        (out / name).chmod(0o755)
+    shutil.rmtree(scratch)
 
 
 def intact(folder: Path, key: str) -> bool:
@@ -224,7 +234,7 @@ def build_llama(out: Path = OUT, *, cached: bool = True) -> dict[str, Path]:
             say("compiling, some minutes on two cores")
             out.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-                compile_libraries(sdist, Path(scratch), out.parent / f"{out.name}.log")
+                compile_libraries(sdist, Path(scratch), out.parent / f"{out.name}-build.log")
                 keep(Path(scratch), out, key)
             keep(out, cache, key)
     return {name: out / name for name in LIBRARIES}
