@@ -15,7 +15,7 @@ PIP    := $(PY) -m pip --disable-pip-version-check
 DONE   := $(VENV)/.done
 # Not run by `make test`: slow tests, foreign peers, whole sweeps, real hardware. `.ci/run` runs the
 # first two.
-QUICK  := not slow and not interop and not sweep and not hardware and not boot
+QUICK  := not slow and not interop and not sweep and not hardware and not image and not boot
 
 .PHONY: help
 help: ## Print these targets
@@ -152,11 +152,27 @@ lock: ## Lock requirements/*.in again with hashes (needs uv)
 	  uv pip compile --quiet --generate-hashes --no-annotate --no-header --python-version 3.11 $$deps \
 	    requirements/$$name.in --output-file requirements/$$name.txt; done
 
-# --- Not built yet -----------------------------------------------------------------------------------
-.PHONY: image measure repro clean
-image measure repro: ## Not built yet: the image, its launch measurements, its second build compared
-	@echo "make $@: not built yet; it comes with the issue 'The image: reproducible, measured offline'" >&2; exit 1
+# --- The image -------------------------------------------------------------------------------------
+# No root; the first build compiles a kernel and llama.cpp in a locked tool root and takes some
+# minutes, the next one seconds.
+.PHONY: image measure repro boot bench-image
+image: model ## Build the image of the confidential VM, all variants (IMAGE_ARGS=--help)
+	@$(PY) -m image.build $(IMAGE_ARGS)
 
+measure: image ## Recompute what hardware must report of the image; fails where the published differs
+	@$(PY) -m image.measure --check $(MEASURE_ARGS)
+
+repro: image ## Build everything a second time under other circumstances, and compare byte by byte
+	@$(PY) -m image.repro $(REPRO_ARGS)
+
+boot: image ## Boot the image under qemu, look inside, attack it, search its memory (T=tests/boot)
+	@$(PY) -m pytest -m "boot or image" $(or $(T),tests)
+
+bench-image: image ## Measure sizes, boot times and memory of the image; raw JSON in bench/results
+	@$(PY) -m bench.image $(BENCH_ARGS)
+
+# --- Tidy up ---------------------------------------------------------------------------------------
+.PHONY: clean
 clean: ## Remove all that was made here (what is cached outside the checkout stays)
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
