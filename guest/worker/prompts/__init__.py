@@ -6,7 +6,7 @@ statement). Each ends where a request begins; `guest.worker.tasks` lays the requ
 form. Examples carry delimiters like those of requests, which are random.
 """
 
-from importlib.resources import files
+from pathlib import Path
 
 PREFIX_MAX_BYTES = 16 * 1024
 
@@ -18,7 +18,7 @@ def load_prefix(name: str) -> str:
         FileNotFoundError: there is none.
         ValueError: it is longer than `PREFIX_MAX_BYTES`.
     """
-    text = (files(__name__) / f"{name}.txt").read_text(encoding="utf-8")
+    text = Path(__file__).with_name(f"{name}.txt").read_text(encoding="utf-8")
     if len(text.encode()) > PREFIX_MAX_BYTES:
         raise ValueError(f"prefix {name}: wanted at most {PREFIX_MAX_BYTES} bytes, got more")
     return text
