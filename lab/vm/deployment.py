@@ -33,6 +33,8 @@ from lab.vm.tools import load_tools
 from lab.vm.vsock import Shuttle
 
 VARIANT: Final = "test"
+TDX_WORD: Final = "mock_tsm.provider=tdx_guest"
+"""For the mock in the kernel, which is an SNP guest's driver otherwise."""
 BUNDLE: Final = Path("/dev/vdc")
 """Where a guest reads its endorsement bundle (`guest.boot.devices`)."""
 LACKING: Final[frozenset[str]] = frozenset()
@@ -44,9 +46,13 @@ SLOW: Final = GuestPlan(
 """For a processor that is emulated: everything may take long, within what relays wait for."""
 
 
-def with_model(image: Image, model: Path, folder: Path) -> Image:
-    """The image for this model: as it is, or a copy in ``folder`` that publishes it."""
+def with_model(
+    image: Image, model: Path, folder: Path, platform: Platform = Platform.SEV_SNP
+) -> Image:
+    """The image for this model and mock: as it is, or a copy in ``folder`` that publishes them."""
     cmdline = image.cmdline_for(sha256_of(model), model.stat().st_size)
+    if platform is Platform.TDX:
+        cmdline = f"{cmdline} {TDX_WORD}"
     return image if cmdline == image.cmdline else image.with_cmdline(cmdline, folder / "initrd")
 
 
@@ -123,5 +129,5 @@ def booted(folder: Path, model: Path | None, platform: Platform) -> ImageDeploym
     if model is None:
         model = folder / "stand-in.gguf"
         write_stand_in(default_model(), model)
-    image = with_model(load_image(VARIANT), model, folder)
+    image = with_model(load_image(VARIANT), model, folder, platform)
     return ImageDeployment(folder, model, replace(SLOW, platform=platform), image=image)

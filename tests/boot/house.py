@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 
-from lab.vm.deployment import LACKING, ImageDeployment, with_model
+from lab.documents import GuestPlan
+from lab.vm.deployment import LACKING, SLOW, ImageDeployment, with_model
 from lab.vm.machine import Machine
 from lab.vm.probe import Probe
 from lab.vm.release import Image
@@ -55,9 +56,12 @@ def standing(
     image: Image,
     stand_in: StandIn,
     *,
+    plan: GuestPlan = SLOW,
     lacking: frozenset[str] = LACKING,
     answer: Mapping[int, Callable[[socket], None]] | None = None,
 ) -> Iterator[ImageDeployment]:
     """A deployment of this image."""
-    with ImageDeployment(folder, stand_in.path, image=image, lacking=lacking, answer=answer) as lab:
+    with ImageDeployment(
+        folder, stand_in.path, plan, image=image, lacking=lacking, answer=answer
+    ) as lab:
         yield lab

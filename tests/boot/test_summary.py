@@ -13,10 +13,12 @@ import pytest
 
 from attest import Reason
 from attest.receipt import Ended
+from attest.statement import Platform
 from lab.documents import write_trust
-from lab.vm.deployment import LACKING
+from lab.vm.deployment import LACKING, SLOW, with_model
+from lab.vm.release import load_image
 from sealroom import NotTrusted, Tone, Trust, connect, read_chat
-from tests.boot.house import House
+from tests.boot.house import House, StandIn, standing
 
 CHAT = Path("examples") / "chats" / "trip_planning.txt"
 
@@ -55,3 +57,18 @@ def test_a_text_is_rewritten_twice_with_nothing_kept(house: House) -> None:
         first, second = (room.rewrite("We are late, sorry!", Tone.FRIENDLY) for _ in range(2))
     assert first.text == second.text
     assert first.receipt.exchange != second.receipt.exchange
+
+
+@pytest.mark.slow
+def test_a_guest_on_tdx_has_its_collateral_from_a_third_disk(
+    tmp_path: Path, stand_in: StandIn
+) -> None:
+    image = with_model(load_image("test"), stand_in.path, tmp_path, Platform.TDX)
+    plan = replace(SLOW, platform=Platform.TDX)
+    with (
+        standing(tmp_path, image, stand_in, plan=plan) as lab,
+        connect(trust=Trust.load(lab.trust)) as room,
+    ):
+        answer = room.rewrite("We are late, sorry!", Tone.FRIENDLY)
+        assert answer.guest.platform is Platform.TDX
+        assert answer.receipt.ended is Ended.EXITED
