@@ -18,6 +18,7 @@ from attest.snp.floors import FLOORS
 from attest.snp.gaps import CLOSED
 from attest.snp.gaps import RULES as SNP_GAP_RULES
 from attest.tdx.gaps import RULES as TDX_GAP_RULES
+from guest.boot.reasons import MEANINGS
 from guest.calls import CALLS
 from guest.cgroups import SHARES
 from guest.door import DOORS, Process
@@ -90,6 +91,14 @@ def keylife() -> str:
     return "\n".join(rows)
 
 
+def reasons() -> str:
+    """Why a machine was switched off."""
+    rows = ["| number | reason | what it means |", "|---|---|---|"]
+    for reason, meaning in MEANINGS.items():
+        rows.append(f"| {int(reason)} | {reason.name.lower()} | {meaning} |")
+    return "\n".join(rows)
+
+
 def refusals() -> str:
     """The words of a refused exchange."""
     rows = ["| word | gRPC status | HTTP status |", "|---|---|---|"]
@@ -141,6 +150,7 @@ TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
         "calls": calls,
         "keylife": keylife,
         "refusals": refusals,
+        "reasons": reasons,
     },
     "firmware-floors.md": {"floors": floors, "gaps": gaps, "closed": closed},
 }

@@ -13,7 +13,7 @@ import pytest
 from guest import faults
 from guest.boot import power
 from guest.boot.power import CAD_OFF, MAGIC, POWER_OFF, SYS_REBOOT, PowerOff
-from guest.boot.reasons import BootError, Reason
+from guest.boot.reasons import MEANINGS, BootError, Reason
 from guest.door import Process
 from tests.guest.boot.calls import Calls
 from tests.guest.rig import nothing_left_open
@@ -95,3 +95,4 @@ def test_a_journal_that_goes_nowhere_holds_up_nothing() -> None:
 def test_every_reason_has_one_number_that_the_journal_can_write() -> None:
     assert [reason.value for reason in Reason] == list(range(len(Reason)))
     assert len(Reason) <= 64
+    assert list(MEANINGS) == list(Reason)
