@@ -79,7 +79,8 @@ def demo(deployment: Deployment, chat_file: Path, *, as_json: bool) -> None:
     started = time.monotonic()
     with deployment as lab:
         say.line(f"up in {time.monotonic() - started:.1f} s: guest, ingress, relay")
-        with connect(trust=Trust.load(lab.trust), on_phase=say.phase) as room:
+        trust = Trust.load(lab.trust)
+        with connect(trust=trust, timeouts=lab.TIMEOUTS, on_phase=say.phase) as room:
             say.guest(room.guest)
             say.step(f"Summarising {chat_file.name} ({len(chat.messages)} messages)")
             stream = room.summarize_stream(chat.messages)

@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import IO, Any, ClassVar, Final, Self
 
 from lab.documents import GuestPlan, sha256_of, write_bundle, write_config, write_trust
+from sealroom import Timeouts
 
 START_MAX_S: Final = 180.0  # the zygote evaluates the prefixes, on a busy host slowly
 STOP_MAX_S: Final = 5.0
@@ -43,6 +44,8 @@ class Deployment:
     """Guest, ingress and relay on the mock platform; use it in a ``with`` block."""
 
     GUEST: ClassVar[str] = "a guest"
+    TIMEOUTS: ClassVar[Timeouts] = Timeouts()
+    """What a device should wait for an answer of this guest."""
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ from lab.vm.release import Image, load_image
 from lab.vm.standin import write_stand_in
 from lab.vm.tools import load_tools
 from lab.vm.vsock import Shuttle
+from sealroom import Timeouts
 
 VARIANT: Final = "test"
 TDX_WORD: Final = "mock_tsm.provider=tdx_guest"
@@ -60,6 +61,7 @@ class ImageDeployment(Deployment):
     """Machine, ingress and relay; use it in a ``with`` block."""
 
     GUEST: ClassVar[str] = "the image in an emulated machine"
+    TIMEOUTS: ClassVar[Timeouts] = Timeouts(evidence_s=60.0, first_byte_s=60.0, idle_s=60.0)
 
     def __init__(
         self,

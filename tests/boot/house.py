@@ -46,8 +46,15 @@ class House:
     @contextmanager
     def room(self) -> Iterator[Room]:
         """A verified room."""
-        with connect(trust=Trust.load(self.lab.trust)) as room:
+        with room_of(self.lab) as room:
             yield room
+
+
+@contextmanager
+def room_of(lab: ImageDeployment) -> Iterator[Room]:
+    """A verified room, of a patient device."""
+    with connect(trust=Trust.load(lab.trust), timeouts=lab.TIMEOUTS) as room:
+        yield room
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from lab.memscan import Hit, Survey
 from lab.vm.deployment import LACKING
 from lab.vm.machine import Machine
 from lab.vm.release import Image, load_image
-from sealroom import Message, Room, Tone, Trust, connect
-from tests.boot.house import House, StandIn, standing
+from sealroom import Message, Room, Tone
+from tests.boot.house import House, StandIn, room_of, standing
 from tests.boot.programs import leaky
 from tests.flow.canaries import Canaries
 
@@ -96,7 +96,7 @@ def after_requests(
     canaries = Canaries(stand_in.path)
     with standing(folder, image, stand_in, lacking=lacking) as lab:
         assert lab.machine is not None
-        with connect(trust=Trust.load(lab.trust)) as room:
+        with room_of(lab) as room:
             ask(room, canaries)
             return search(lab.machine, canaries, folder / "dump")
 

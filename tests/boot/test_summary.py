@@ -18,7 +18,7 @@ from lab.documents import write_trust
 from lab.vm.deployment import LACKING, SLOW, with_model
 from lab.vm.release import load_image
 from sealroom import NotTrusted, Tone, Trust, connect, read_chat
-from tests.boot.house import House, StandIn, standing
+from tests.boot.house import House, StandIn, room_of, standing
 
 CHAT = Path("examples") / "chats" / "trip_planning.txt"
 
@@ -67,7 +67,7 @@ def test_a_guest_on_tdx_has_its_collateral_from_a_third_disk(
     plan = replace(SLOW, platform=Platform.TDX)
     with (
         standing(tmp_path, image, stand_in, plan=plan) as lab,
-        connect(trust=Trust.load(lab.trust)) as room,
+        room_of(lab) as room,
     ):
         answer = room.rewrite("We are late, sorry!", Tone.FRIENDLY)
         assert answer.guest.platform is Platform.TDX
