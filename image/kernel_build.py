@@ -14,6 +14,7 @@ was asked for is not built.
 """
 
 import argparse
+import fcntl
 import hashlib
 import os
 import shutil
@@ -74,19 +75,22 @@ def build(variant: str, out: Path = KERNELS) -> Path:
     stamp = folder / ".made"
     kernel = folder / ("vmlinuz" if variant == DEBIAN else "bzImage")
     key = input_key(variant)
-    if stamp.is_file() and kernel.is_file() and stamp.read_text() == key:
-        return kernel
-    began = time.monotonic()
-    stamp.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    if variant == DEBIAN:
-        lay_debian(package_of(DEBIAN_PACKAGE), folder)
-    else:
-        make_kernel(variant, out, folder)
-    stamp.write_text(key)
-    size = kernel.stat().st_size
-    say(f"{variant}: {kernel}, {size} bytes, {time.monotonic() - began:.0f} s")
-    return kernel
+    # One object tree for one build at a time; who waits finds the kernel made.
+    with (out / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.is_file() and kernel.is_file() and stamp.read_text() == key:
+            return kernel
+        began = time.monotonic()
+        stamp.unlink(missing_ok=True)
+        if variant == DEBIAN:
+            lay_debian(package_of(DEBIAN_PACKAGE), folder)
+        else:
+            make_kernel(variant, out, folder)
+        stamp.write_text(key)
+        size = kernel.stat().st_size
+        say(f"{variant}: {kernel}, {size} bytes, {time.monotonic() - began:.0f} s")
+        return kernel
 
 
 def input_key(variant: str) -> str:

@@ -72,7 +72,7 @@ def test_a_kernel_that_is_there_is_not_built_again(recipe: Path) -> None:
     (folder / "bzImage").write_bytes(b"kernel")
     (folder / ".made").write_text(input_key("production"))
     assert build("production", recipe / "out").read_bytes() == b"kernel"
-    assert sorted(path.name for path in (recipe / "out").iterdir()) == ["production"]
+    assert sorted(path.name for path in (recipe / "out").iterdir()) == [".lock", "production"]
 
 
 def test_a_lock_without_the_source_is_refused() -> None:
