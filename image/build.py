@@ -27,7 +27,7 @@ from image.llama import build_llama
 from image.model import Model, load_model
 from image.overlay import Variant
 from image.research import inspection
-from image.stages import Stages, digest, files_key, say
+from image.stages import Stages, alone, digest, files_key, say
 from image.toolroot import Mount, run
 from image.wheels import LOCK as WHEELS
 from image.wheels import fetch_wheels, package_files
@@ -219,7 +219,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             write_files=options.write_files,
         )
         stages = Stages(plan.out / "stages")
-        made = build(plan, stages)
+        with alone(plan.out):
+            made = build(plan, stages)
     except ImageError as error:
         print(error, file=sys.stderr)
         return 1

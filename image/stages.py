@@ -6,11 +6,13 @@ holds here: a step is left out only if the key is the same and every file it mad
 digest it had then. So nothing is ever taken that this recipe would not have made.
 """
 
+import fcntl
 import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +40,19 @@ def files_key(paths: Iterable[Path], **more: str) -> str:
     """Return the digest of files, by their names and contents, and of named texts."""
     rows = {str(path): digest(path) for path in paths}
     return hashlib.sha256(json.dumps([rows, more], sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let one build at a time work in `folder`; another one waits for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"{folder}: waiting for another build to end")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass

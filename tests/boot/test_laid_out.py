@@ -31,8 +31,8 @@ for path in sorted(pathlib.Path(packages).glob("guest/**/*.py")):
         importlib.import_module(name.removesuffix(".__init__"))
 from guest.worker.binding import load_llama
 load_llama().llama_backend_init()
-import attest.verify
-attest.verify.load(*attest.verify.Platform)
+verify = importlib.import_module("attest.verify")
+verify.load(*verify.Platform)
 found = {name: getattr(module, "__file__", None) for name, module in sys.modules.items()}
 print(json.dumps(found))
 """

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A step is left out only when nothing could come out differently."""
 
+import threading
 from pathlib import Path
 
 import pytest
 
-from image.stages import StageError, Stages, files_key
+from image.stages import StageError, Stages, alone, files_key
 
 
 class Step:
@@ -84,3 +85,22 @@ def test_the_key_is_names_contents_and_texts(tmp_path: Path) -> None:
     path.write_text("2")
     keys.add(files_key([path]))
     assert len(keys) == 4
+
+
+def test_two_builds_in_one_folder_come_one_after_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with alone(tmp_path):
+            order.append("second")
+
+    with alone(tmp_path):
+        other = threading.Thread(target=second)
+        other.start()
+        while "waiting for another build" not in capsys.readouterr().err:
+            other.join(0.01)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
