@@ -15,7 +15,7 @@ from attest.errors import FormatError
 from attest.snp.launch.cpu import CPU_TYPES
 from sealroom.release.layout import image_paths, paths
 from sealroom.release.manifest import File, ImageVariant, Manifest, Snp, SnpRow, Tdx
-from sealroom.release.measured import Parts, snp_digests, tdx_registers
+from sealroom.release.measured import Parts, snp_digests, snp_launch, tdx_registers
 
 _MEASURABLE = "files that can be measured"
 
@@ -65,13 +65,18 @@ def compare_image(
 
 
 def _compare_snp(published: Snp, parts: Parts) -> Iterator[Difference]:
+    try:
+        launch = snp_launch(parts)
+    except FormatError as error:
+        yield Difference("snp", _MEASURABLE, str(error))
+        return
     for row in published.rows:
         where = f"snp.0x{row.signature:x}.0x{row.features:x}"
         for name in row.cpus:
             if CPU_TYPES.get(name) != row.signature:
                 yield Difference(where, "CPU models with this signature", name)
         try:
-            digests = snp_digests(parts, row.signature, row.features)
+            digests = snp_digests(launch, row.signature, row.features)
         except FormatError as error:
             yield Difference(where, _MEASURABLE, str(error))
             continue

@@ -7,7 +7,7 @@ against `sev-snp-measure`, another implementation of MRTD and the event log of a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
@@ -45,35 +45,45 @@ class Parts:
     cmdline: str
 
 
-def snp_digests(parts: Parts, signature: int, features: int) -> tuple[bytes, ...]:
-    """The launch digests under QEMU with 1, 2, … vCPUs of this kind.
+def snp_launch(parts: Parts) -> Launch:
+    """The largest published guest under QEMU, with the first signature and features.
 
     Raises:
         FormatError: the firmware or the command line is malformed, or something is not modelled.
     """
-    launch = Launch(
+    return Launch(
         firmware=read_firmware(parts.snp_firmware),
         boot=hash_boot(parts.kernel, parts.initrd, parts.cmdline),
         vmm=Vmm.QEMU,
         vcpus=VCPUS_PUBLISHED,
-        cpu=signature,
-        features=features,
+        cpu=min(CPU_TYPES.values()),
+        features=FEATURES_PUBLISHED[0],
     )
-    return tuple(islice(vcpu_digests(launch), VCPUS_PUBLISHED))
+
+
+def snp_digests(launch: Launch, signature: int, features: int) -> tuple[bytes, ...]:
+    """The launch digests with 1, 2, … vCPUs of this kind.
+
+    Raises:
+        FormatError: features that are not modelled.
+    """
+    of_kind = replace(launch, cpu=signature, features=features)
+    return tuple(islice(vcpu_digests(of_kind), VCPUS_PUBLISHED))
 
 
 def publish_snp(parts: Parts) -> Snp:
     """The launch digests for every CPU model that is modelled.
 
     Raises:
-        FormatError: see `snp_digests`.
+        FormatError: see `snp_launch`.
     """
+    launch = snp_launch(parts)
     rows = tuple(
         SnpRow(
             cpus=tuple(name for name, of in CPU_TYPES.items() if of == signature),
             signature=signature,
             features=features,
-            digests=snp_digests(parts, signature, features),
+            digests=snp_digests(launch, signature, features),
         )
         for signature in sorted(set(CPU_TYPES.values()))
         for features in FEATURES_PUBLISHED

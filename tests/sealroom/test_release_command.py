@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sealroom release verify` and `sealroom policy init --release`: what is printed of a download."""
 
+import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,15 @@ from sealroom.errors import TrustFileError
 from sealroom.policy_file import load_policy
 from sealroom.release import folder as folder_module
 from sealroom.release.layout import MANIFEST
-from sealroom.release.manifest import Manifest, ShapedRtmr0, Tdx, write_manifest
+from sealroom.release.manifest import (
+    File,
+    Firmware,
+    ImageVariant,
+    Manifest,
+    ShapedRtmr0,
+    Tdx,
+    write_manifest,
+)
 from tests.sealroom import released
 
 Capture = pytest.CaptureFixture[str]
@@ -25,12 +35,21 @@ DIFFERENT = 30
 UNREADABLE = 65
 
 
+@pytest.fixture(scope="module")
+def minted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
+    """A download that is copied for each test."""
+    folder = tmp_path_factory.mktemp("minted")
+    return folder, released.mint(folder)
+
+
 @pytest.fixture(autouse=True)
-def manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manifest:
-    """The manifest of a download, whose folder is the current one."""
+def manifest(
+    minted: tuple[Path, Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Manifest:
+    """The manifest of a download, which is the folder `release` of the current one."""
     monkeypatch.chdir(tmp_path)
-    Path("release").mkdir()
-    return released.mint(Path("release"))
+    shutil.copytree(minted[0], "release")
+    return minted[1]
 
 
 def run(capsys: Capture, *words: str, code: int = 0) -> str:
@@ -141,6 +160,17 @@ def _with_register(tdx: Tdx, name: str) -> Tdx:
     """The registers with zeros in one of them."""
     values: dict[str, Any] = {name: bytes(48)}
     return replace(tdx, **values)
+
+
+def test_firmware_that_cannot_be_measured_is_told(manifest: Manifest, capsys: Capture) -> None:
+    data = b"no firmware"
+    file = File(size=len(data), sha256=hashlib.sha256(data).digest())
+    for name in ("ovmf-amdsev.fd", "ovmf-tdx.fd"):
+        Path("release", name).write_bytes(data)
+    both = replace(manifest, firmware=Firmware(snp=file, tdx=file))
+    Path("release", MANIFEST).write_bytes(write_manifest(both))
+    images = [f"images.{variant}.{name}" for variant in ImageVariant for name in ("snp", "tdx")]
+    assert what(capsys) == images
 
 
 def test_a_cpu_model_stands_at_its_signature(manifest: Manifest, capsys: Capture) -> None:
