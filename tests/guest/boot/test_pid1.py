@@ -82,7 +82,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
     monkeypatch.setattr(devices, "NODES", tmp_path / "dev")
     monkeypatch.setattr(entry, "ENTRY_FOLDER", tmp_path / "report" / "sealroom")
     monkeypatch.setattr(os, "chown", lambda *_: None)
-    monkeypatch.setattr(os, "environ", dict(ENVIRONMENT))
+    # Of this test alone: pytest writes a variable of its own into os.environ.
+    literal = dict(ENVIRONMENT)
+    monkeypatch.setattr(os, "environ", literal)
+    monkeypatch.setattr("guest.boot.environment.ENVIRONMENT", literal)
     monkeypatch.setattr(sys, "argv", ["/init"])
     monkeypatch.setattr(os, "umask", lambda _: 0)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
