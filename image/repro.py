@@ -37,22 +37,26 @@ class Part:
     Attributes:
         commands: modules of `image` with their arguments.
         products: glob patterns of the artefacts, below the checkout.
-        folder: what another part needs of this one, below the checkout.
+        results: folders below the checkout that another part needs of this one.
     """
 
     commands: tuple[tuple[str, ...], ...]
     products: tuple[str, ...]
-    folder: str
+    results: tuple[str, ...]
 
 
 PARTS: Mapping[str, Part] = {
-    "llama": Part((("image.llama",),), ("build/image/llama/*.so",), "build/image/llama"),
+    "llama": Part((("image.llama",),), ("build/image/llama/*.so",), ("build/image/llama",)),
     "kernel": Part(
         (("image.kernel_build", "--variant", "production"),),
-        ("build/image/kernel/production/bzImage",),
-        "build/image/kernel",
+        ("build/image/kernel/*/bzImage",),
+        tuple(f"build/image/kernel/{variant}" for variant in ("production", "research", "test")),
     ),
-    "initrd": Part((("image.build",),), ("build/image/release/**/*",), "build/image/release"),
+    "initrd": Part(
+        (("image.build",),),
+        tuple(f"build/image/release/{name}" for name in ("*/*", "*.fd", "*.gguf")),
+        ("build/image/release",),
+    ),
 }
 """In the order in which they are built: what comes later needs what came before."""
 
@@ -133,7 +137,7 @@ def reproduce(
             )
             if ended.returncode:
                 raise ReproError(f"{' '.join(words)}: wanted exit 0, got {ended.returncode}")
-    others = [part.folder for name, part in parts.items() if name not in names]
+    others = [kept for name, part in parts.items() if name not in names for kept in part.results]
     seeds = [name for name in (*INPUTS, *others) if (root / name).is_dir()]
     with elsewhere(root, clock=clock, cache=cache, seeds=seeds) as there:
         for name, value in there.tell().items():

@@ -77,7 +77,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def build_twice(root: Path, clock: Path, asked: str) -> list[str]:
-    parts = {"toy": Part((("recipe.toy", asked),), ("build/image/toy/*",), "build/image/toy")}
+    parts = {"toy": Part((("recipe.toy", asked),), ("build/image/toy/*",), ("build/image/toy",))}
     return reproduce(root, ["toy"], parts, clock=clock, cache=root.parent / "cache/sealroom")
 
 
@@ -135,7 +135,7 @@ def test_a_clock_that_does_not_shift_is_an_error(root: Path) -> None:
 
 
 def test_a_failing_command_is_an_error(root: Path, clock: Path) -> None:
-    parts = {"toy": Part((("recipe.absent",),), ("*",), "build")}
+    parts = {"toy": Part((("recipe.absent",),), ("*",), ("build",))}
     cache = root.parent / "cache/sealroom"
     with pytest.raises(ReproError, match=r"recipe\.absent: wanted exit 0"):
         reproduce(root, ["toy"], parts, clock=clock, cache=cache)
