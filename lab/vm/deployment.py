@@ -26,7 +26,7 @@ from lab.vm.callers import Serve
 from lab.vm.errors import VmError
 from lab.vm.launch import measured
 from lab.vm.machine import Machine
-from lab.vm.plan import PROCESSORS, Disk, MachinePlan
+from lab.vm.plan import Disk, MachinePlan
 from lab.vm.release import Image, load_image
 from lab.vm.standin import write_stand_in
 from lab.vm.tools import load_tools
@@ -42,9 +42,13 @@ LACKING: Final[frozenset[str]] = frozenset()
 """Of isolation and self-test. The emulated processor has all that the self-test asks for."""
 
 SLOW: Final = GuestPlan(
-    slots=1, waiting_max=2, idle_max_s=60, deadline_s=290, threads=PROCESSORS, tick_ms=500
+    slots=1, waiting_max=2, idle_max_s=60, deadline_s=290, threads=1, tick_ms=500
 )
-"""For a processor that is emulated: everything may take long, within what relays wait for."""
+"""For a processor that is emulated: everything may take long, within what relays wait for.
+
+One thread, because llama.cpp's threads wait for each other by spinning, and a processor that is
+emulated beside others is often not running when it is waited for.
+"""
 
 
 def with_model(

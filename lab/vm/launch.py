@@ -20,7 +20,13 @@ from lab.vm.errors import VmError
 from lab.vm.plan import PROCESSORS
 from lab.vm.release import RELEASE, Image
 from sealroom.release.layout import SNP_FIRMWARE, TDX_FIRMWARE
-from sealroom.release.measured import LOAD_OPTIONS, Parts, snp_digests, tdx_registers
+from sealroom.release.measured import (
+    LOAD_OPTIONS,
+    Parts,
+    snp_digests,
+    snp_launch,
+    tdx_registers,
+)
 
 CPU: Final = "EPYC-v4"
 FEATURES: Final = 0x1  # SNP and nothing besides
@@ -38,7 +44,7 @@ def measured(plan: GuestPlan, image: Image, folder: Path = RELEASE) -> GuestPlan
         return plan
     parts = _parts(image, folder)
     if plan.platform is Platform.SEV_SNP:
-        digests = snp_digests(parts, cpu_signature(CPU), FEATURES)
+        digests = snp_digests(snp_launch(parts), cpu_signature(CPU), FEATURES)
         return replace(plan, measurement=digests[PROCESSORS - 1])
     values = tdx_registers(parts, LOAD_OPTIONS)
     rtmrs = (MOCK_RTMRS[0], *(values[name] for name in ("rtmr1", "rtmr2", "rtmr3")))
