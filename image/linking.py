@@ -55,7 +55,7 @@ def parse_linking(data: bytes) -> Linking:
     """
     try:
         return _parse(data)
-    except (struct.error, ValueError) as error:
+    except (struct.error, OverflowError, ValueError) as error:
         raise ElfError(f"elf: wanted offsets inside {len(data)} bytes, got {error}") from error
 
 

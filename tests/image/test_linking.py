@@ -75,12 +75,13 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert is_elf(data)
 
 
-@given(st.integers(0, len(LIBRARY) - 1), st.integers(1, 255))
-def test_any_changed_byte_is_read_or_refused(at: int, change: int) -> None:
-    data = bytearray(LIBRARY)
-    data[at] ^= change
-    try:
-        found = parse_linking(bytes(data))
-    except ElfError:
-        return
-    assert len(found.needed) <= 512
+@pytest.mark.parametrize("change", [0x01, 0x80, 0xFF])
+def test_any_changed_byte_is_read_or_refused(change: int) -> None:
+    for at in range(len(LIBRARY)):
+        data = bytearray(LIBRARY)
+        data[at] ^= change
+        try:
+            found = parse_linking(bytes(data))
+        except ElfError:
+            continue
+        assert len(found.needed) <= 512
