@@ -4,8 +4,8 @@
 The rule that holds here: the libraries depend on the source distribution that requirements/ and
 image/locks/wheels.txt pin, on the compiler of the tool root and on FLAGS; on nothing of the
 machine. In the tool root, sources and results have the same paths wherever the checkout lies. One
-baseline, x86-64-v3 (AVX2, FMA, F16C, BMI2): each host of confidential VMs has it, a host cannot
-choose our code by what its CPUID says, and docs/image.md has what a native build would gain.
+baseline, x86-64-v3 (AVX2, FMA, F16C, BMI2): each host of confidential VMs has it, and with one
+there is nothing for a host to choose by what its CPUID says.
 
     python -m image.llama
 """
@@ -94,7 +94,7 @@ FLAGS = {
     "LLAMA_BUILD_TOOLS": "OFF",
     "LLAMA_CURL": "OFF",
 }
-"""CMake's variables; docs/image.md says of each group why."""
+"""CMake's variables, all of them; CMake's own defaults are the locked version's."""
 
 
 class LlamaError(ImageError):
