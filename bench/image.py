@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """``python -m bench.image``: how large the image is, what is in it, and how long it takes to serve.
 
-Sizes are read from what `make image` made. Times and memory are of boots of the test variant under
-qemu's emulation, with the stand-in model (`lab.vm.standin`): from power on to init's start, to
-every process ready, and to the first summary that a device has verified to its end. Emulated
-seconds say nothing of a real processor; they compare one build of the image with another. Memory is
-what the machine ever touched of its RAM, model and evaluated prefixes included.
+Sizes are read from what `make image` made. Times are of boots of the test variant under qemu's
+emulation, with the stand-in model (`lab.vm.standin`): from power on to every process ready, and to
+the first summary that a device has verified to its end. Emulated seconds say nothing of a real
+processor; they compare one build of the image with another.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from attest.statement import Platform
 from image.cpio import Entry, read_cpio
 from lab.deployment import DeploymentError
-from lab.model import ModelError, default_model
-from lab.vm.deployment import ImageDeployment
+from lab.model import ModelError
+from lab.vm.deployment import booted
 from lab.vm.errors import VmError
-from lab.vm.release import RELEASE, load_image
-from lab.vm.standin import write_stand_in
+from lab.vm.release import RELEASE
 from sealroom import Trust, connect, read_chat
 
 HERE: Final = Path(__file__).parent
@@ -39,7 +38,6 @@ RESULTS: Final = HERE / "results" / "image.json"
 TREE: Final = RELEASE.parent / "tree" / "initrd.cpio"
 CHAT: Final = HERE.parent / "examples" / "chats" / "trip_planning.txt"
 BOOTS: Final = 3
-VARIANT: Final = "test"
 
 PACKAGES: Final = "usr/lib/python3/dist-packages/"
 OURS: Final = ("attest", "guest", "guestapi", "wire")
@@ -116,30 +114,25 @@ def is_program(entry: Entry) -> bool:
 
 
 def boot(number: int, boots: int) -> dict[str, float]:
-    """Seconds from power on, and mebibytes that were touched, of one machine."""
+    """Seconds from power on of one machine."""
     print(f"boot {number + 1} of {boots} …", file=sys.stderr)
-    with tempfile.TemporaryDirectory(prefix="sealroom-") as name:
-        folder = Path(name)
-        model = folder / "stand-in.gguf"
-        digest = write_stand_in(default_model(), model)
-        base = load_image(VARIANT)
-        cmdline = base.cmdline_for(digest, model.stat().st_size)
-        image = base.with_cmdline(cmdline, folder / "initrd")
-        with ImageDeployment(folder, model, image=image) as lab:
-            if (machine := lab.machine) is None:
-                raise VmError("deployment", "a machine", "none")
-            chat = read_chat(CHAT.read_bytes())
-            began = time.monotonic()
-            with connect(trust=Trust.load(lab.trust)) as room:
-                verified = time.monotonic()
-                room.summarize(chat.messages)
-            return {
-                "ready_s": machine.ready_s or math.nan,
-                "verified_s": round(verified - began, 2),
-                "answer_s": round(time.monotonic() - verified, 2),
-                "first_answer_s": round(time.monotonic() - machine.started, 1),
-                "touched_mib": machine.touched_bytes() >> 20,
-            }
+    chat = read_chat(CHAT.read_bytes())
+    with (
+        tempfile.TemporaryDirectory(prefix="sealroom-") as name,
+        booted(Path(name), None, Platform.SEV_SNP) as lab,
+    ):
+        if (machine := lab.machine) is None:
+            raise VmError("deployment", "a machine", "none")
+        began = time.monotonic()
+        with connect(trust=Trust.load(lab.trust)) as room:
+            verified = time.monotonic()
+            room.summarize(chat.messages)
+        return {
+            "ready_s": machine.ready_s or math.nan,
+            "verified_s": round(verified - began, 2),
+            "answer_s": round(time.monotonic() - verified, 2),
+            "first_answer_s": round(time.monotonic() - machine.started, 1),
+        }
 
 
 def show(result: Mapping[str, Any]) -> None:

@@ -154,16 +154,6 @@ class Machine:
         """All that came out of the serial port."""
         return self.places.serial.read_bytes()
 
-    def touched_bytes(self) -> int:
-        """How much of its memory the guest has ever touched: what qemu's shared memory takes.
-
-        Raises:
-            OSError: qemu has ended.
-        """
-        status = Path(f"/proc/{self._processes[QEMU].pid}/status").read_text("ascii", "replace")
-        shared = next(line for line in status.splitlines() if line.startswith("RssShmem:"))
-        return int(shared.split()[1]) * 1024
-
     @property
     def failures(self) -> list[VmError]:
         """What the guest said on any port that it must not."""
