@@ -64,6 +64,7 @@ def test_documented_modules_exist() -> None:
     assert {name: path for name, path in named.items() if not importlib.util.find_spec(name)} == {}
 
 
+@pytest.mark.slow
 def test_documented_subcommands_exist() -> None:
     named = mentioned(r"(?:^|/bin/)sealroom ([a-z]+)")
     call = "import sys; from sealroom.cli import main; sys.exit(main())"

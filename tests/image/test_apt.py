@@ -108,6 +108,7 @@ def test_an_unknown_suite_is_refused() -> None:
         sources_list("woody", Mirror("http://a.example", None, Path("/k.gpg")))
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_any_text_is_sources_or_nothing(text: str) -> None:
     list(parse_one_line(text))

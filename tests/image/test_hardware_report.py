@@ -220,6 +220,7 @@ def test_a_machine_says_no_more_than_three_lines_of_itself(tmp_path: Path) -> No
     assert machine == Machine("6.12.1", "EPYC ?[1m9", f"{'A' * 200} unknown")
 
 
+@pytest.mark.slow
 def test_the_whole_run_ends_in_a_report_and_without_a_platform_it_fails(
     tmp_path: Path,
 ) -> None:

@@ -177,6 +177,7 @@ def test_without_a_history_nothing_is_said_of_it(tmp_path: Path) -> None:
         check_history(tmp_path / "nowhere", "measurements")
 
 
+@pytest.mark.slow
 def test_this_repository_has_changed_no_released_manifest() -> None:
     check_history(CHECKOUT, "measurements")
 

@@ -30,6 +30,8 @@ RECIPE = '''
 """Make build/image/toy/product."""
 import os, sys, time
 from pathlib import Path
+
+pytestmark = pytest.mark.slow  # each starts processes of its own
 asked = sys.argv[1]
 out = Path("build/image/toy")
 out.mkdir(parents=True)

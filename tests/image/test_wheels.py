@@ -167,6 +167,7 @@ def test_what_the_cache_has_is_not_fetched(kept: tuple[Path, Path]) -> None:
     assert fetch_wheels(lock, cache)["h2"].parent == cache
 
 
+@pytest.mark.slow
 def test_a_damaged_file_of_the_cache_is_not_believed(
     kept: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

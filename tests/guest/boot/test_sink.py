@@ -47,6 +47,7 @@ def host(path: str) -> type[socket.socket]:
     return Stream
 
 
+@pytest.mark.slow
 def test_the_host_gets_the_journal_and_holds_up_nobody_by_not_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from tests.contract.repository import ROOT
 
 
@@ -25,6 +27,7 @@ def served(*requests: str) -> Any:
     return json.loads(ran.stdout)
 
 
+@pytest.mark.slow
 def test_a_request_after_others_gets_the_scores_it_gets_from_a_fresh_process() -> None:
     fresh = served("asked")["answers"][0]
     assert served("secret", "other", "asked")["answers"][2] == fresh

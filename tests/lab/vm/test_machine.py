@@ -17,6 +17,8 @@ from lab.vm.tools import Tools
 from tests.flow.processes import gone, until
 from tests.lab.vm.programs import qemu, vsock
 
+pytestmark = pytest.mark.slow  # each starts processes of its own
+
 # The loader of the locked tools gets two words of its own, the program, and the program's words.
 LOADER = """#!/bin/sh
 shift 2
