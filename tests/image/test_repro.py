@@ -10,6 +10,8 @@ import pytest
 from image.elsewhere import CLOCK_SHIFT_DAYS, ElsewhereError, elsewhere, interpreter
 from image.repro import Part, ReproError, compare, reproduce
 
+pytestmark = pytest.mark.slow  # each builds twice
+
 # A clock that runs ahead by FAKETIME's days, for as much of time(2) as Python uses.
 CLOCK = r"""
 #define _GNU_SOURCE
@@ -30,8 +32,6 @@ RECIPE = '''
 """Make build/image/toy/product."""
 import os, sys, time
 from pathlib import Path
-
-pytestmark = pytest.mark.slow  # each starts processes of its own
 asked = sys.argv[1]
 out = Path("build/image/toy")
 out.mkdir(parents=True)
