@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from image import files, firmware, kernel_build, layout, modules, overlay
+from image import files, firmware, kernel_build, layout, licences, modules, overlay
 from image.cpio import read_cpio, write_cpio
 from image.errors import ImageError
 from image.fetch import fetch
@@ -31,7 +31,7 @@ from image.stages import Stages, alone, digest, files_key, say
 from image.toolroot import Mount, run
 from image.wheels import LOCK as WHEELS
 from image.wheels import fetch_wheels, package_files
-from sealroom.release.layout import MODEL, SNP_FIRMWARE, TDX_FIRMWARE
+from sealroom.release.layout import LICENCES, MODEL, SNP_FIRMWARE, TDX_FIRMWARE
 
 HERE = Path(__file__).resolve().parent
 OUT = Path("build/image")
@@ -170,7 +170,7 @@ def make_variant(
 
 
 def shared(plan: Plan, stages: Stages) -> list[Path]:
-    """Put into the release what all variants are started with: the model and the firmware."""
+    """Put into the release what its variants share: firmware, licences and the model."""
     if plan.kernel != "hardened":
         return []
     model = plan.release / MODEL
@@ -181,6 +181,13 @@ def shared(plan: Plan, stages: Stages) -> list[Path]:
             (plan.release / name).write_bytes(data)
 
     stages.run("firmware", files_key([firmware.LOCK, *recipe()]), made, write_firmware)
+    text = plan.release / LICENCES
+
+    def write_licences() -> None:
+        text.write_bytes(licences.licences())
+
+    stages.run("licences", files_key([*licences.inputs(), *recipe()]), [text], write_licences)
+    made.append(text)
     if plan.model.path is None:
         say(f"{plan.model.name}: not here, so it is not in the release (make model)")
         return made

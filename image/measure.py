@@ -27,11 +27,18 @@ from attest.tdx.status import TcbStatus
 from guest.worker.tasks import prompts_digest
 from image import overlay
 from image.errors import ImageError
-from image.history import check_history
+from image.history import check_history, is_released
 from sealroom.errors import InputError
 from sealroom.policy_drafts import strict_product
 from sealroom.release.folder import Folder, read_folder
-from sealroom.release.layout import MANIFEST, MODEL, SNP_FIRMWARE, TDX_FIRMWARE, image_paths
+from sealroom.release.layout import (
+    LICENCES,
+    MANIFEST,
+    MODEL,
+    SNP_FIRMWARE,
+    TDX_FIRMWARE,
+    image_paths,
+)
 from sealroom.release.manifest import (
     Artefacts,
     File,
@@ -45,7 +52,6 @@ from sealroom.release.manifest import (
     SnpMinimum,
     Status,
     TdxMinimum,
-    parse_manifest,
     write_manifest,
 )
 from sealroom.release.measured import publish_snp, publish_tdx
@@ -56,7 +62,10 @@ MEASUREMENTS: Final = CHECKOUT / "measurements"
 RELEASE: Final = CHECKOUT / "build" / "image" / "release"
 
 # What the bytes of a release are made of; the other locks are of programs that test it.
-INPUTS: Final = ("firmware.json", "kernel.json", "rootfs.json", "tools.json", "wheels.txt")
+INPUTS: Final = (
+    *("firmware.json", "kernel.json", "research.json", "rootfs.json", "tools.json"),
+    "wheels.txt",
+)
 LINES: Final = (ProductLine.MILAN, ProductLine.GENOA, ProductLine.TURIN)
 DIFFERENCES_SHOWN: Final = 20
 
@@ -79,6 +88,7 @@ def make_manifest(folder: Folder, version: str, status: Status) -> Manifest:
         version=version,
         status=status,
         locks=tuple(Lock(name=name, sha256=hashlib.sha256(data).digest()) for name, data in locks),
+        licences=_file(folder, LICENCES),
         model=_file(folder, MODEL),
         prompts=prompts_digest(),
         firmware=Firmware(snp=_file(folder, SNP_FIRMWARE), tdx=_file(folder, TDX_FIRMWARE)),
@@ -139,7 +149,9 @@ def _run(release: Path, *, write: bool) -> None:
     version = overlay.version()
     place = MEASUREMENTS / version / MANIFEST
     committed = place.read_bytes() if place.is_file() else None
-    status = Status.DRAFT if committed is None else parse_manifest(committed).status
+    # A draft may be of an older schema, and is written anew all the same.
+    released = committed is not None and is_released(committed)
+    status = Status.RELEASED if released else Status.DRAFT
     print(f"image.measure: reading {release.name}", file=sys.stderr)
     measured = write_manifest(make_manifest(read_folder(release, _no_progress), version, status))
     if write and committed != measured:

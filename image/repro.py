@@ -54,7 +54,7 @@ PARTS: Mapping[str, Part] = {
     ),
     "initrd": Part(
         (("image.build",),),
-        tuple(f"build/image/release/{name}" for name in ("*/*", "*.fd", "*.gguf")),
+        tuple(f"build/image/release/{name}" for name in ("*/*", "*.fd", "*.gguf", "*.txt")),
         ("build/image/release",),
     ),
 }

@@ -11,6 +11,7 @@ from typing import Final
 from sealroom.release.manifest import File, ImageVariant, Manifest
 
 MANIFEST: Final = "manifest.json"
+LICENCES: Final = "licences.txt"
 MODEL: Final = "model.gguf"
 SNP_FIRMWARE: Final = "ovmf-amdsev.fd"
 TDX_FIRMWARE: Final = "ovmf-tdx.fd"
@@ -32,6 +33,7 @@ def paths(manifest: Manifest) -> dict[str, File]:
     found = {
         SNP_FIRMWARE: manifest.firmware.snp,
         TDX_FIRMWARE: manifest.firmware.tdx,
+        LICENCES: manifest.licences,
         MODEL: manifest.model,
     }
     for variant in ImageVariant:

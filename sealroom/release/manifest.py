@@ -246,6 +246,7 @@ class Manifest:
         version: of the release.
         status: whether this file may still change.
         locks: the lists of locked inputs, sorted by name.
+        licences: the text of the licences of all that is in the release.
         model: the model's file, which the command line names.
         prompts: SHA-256 over the prompts, as statements have it.
         firmware: for each platform.
@@ -256,6 +257,7 @@ class Manifest:
     version: Annotated[str, Text(20)]
     status: Status
     locks: tuple[Lock, ...]
+    licences: File
     model: File
     prompts: Sha256
     firmware: Firmware

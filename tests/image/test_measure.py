@@ -104,7 +104,7 @@ def test_a_lock_that_changes_is_told(place: Path, capsys: Capture) -> None:
     assert run(place, "--write") == 0
     (place / "locks" / "rootfs.json").write_text("another")
     assert run(place, "--check") == 1
-    assert "manifest.locks[2].sha256: committed " in capsys.readouterr().err
+    assert "manifest.locks[3].sha256: committed " in capsys.readouterr().err
 
 
 def test_a_build_that_is_not_whole_is_not_measured(place: Path, capsys: Capture) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 from image.measure import make_minimum
 from sealroom.release.folder import Folder, read_folder
-from sealroom.release.layout import MANIFEST, MODEL, SNP_FIRMWARE, TDX_FIRMWARE, image_paths
+from sealroom.release.layout import (
+    LICENCES,
+    MANIFEST,
+    MODEL,
+    SNP_FIRMWARE,
+    TDX_FIRMWARE,
+    image_paths,
+)
 from sealroom.release.manifest import (
     Artefacts,
     Firmware,
@@ -41,6 +48,7 @@ def write_files(folder: Path) -> Folder:
     (folder / SNP_FIRMWARE).write_bytes(ovmf.snp())
     (folder / TDX_FIRMWARE).write_bytes(ovmf.tdx())
     (folder / MODEL).write_bytes(model)
+    (folder / LICENCES).write_bytes(b"Apache-2.0 and others\n")
     word = f"sealroom.model=sha256:{hashlib.sha256(model).hexdigest()}:{len(model)}"
     for variant in ImageVariant:
         (folder / variant).mkdir()
@@ -72,6 +80,7 @@ def mint(folder: Path, status: Status = Status.DRAFT) -> Manifest:
         version=VERSION,
         status=status,
         locks=(Lock(name="rootfs.json", sha256=bytes(32)),),
+        licences=read.files[LICENCES],
         model=read.files[MODEL],
         prompts=PROMPTS,
         firmware=Firmware(snp=read.files[SNP_FIRMWARE], tdx=read.files[TDX_FIRMWARE]),

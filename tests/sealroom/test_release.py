@@ -117,7 +117,7 @@ def test_variants_measure_as_different_images(data: bytes) -> None:
 
 def test_the_layout_has_each_file_once(data: bytes) -> None:
     manifest = parse_manifest(data)
-    assert len(paths(manifest)) == 3 + 3 * len(ImageVariant)
+    assert len(paths(manifest)) == 4 + 3 * len(ImageVariant)
     for variant in ImageVariant:
         assert set(image_paths(variant).values()) <= paths(manifest).keys()
 
