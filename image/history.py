@@ -3,6 +3,8 @@
 
 A manifest may change while its status is "draft". From the commit on that says "released" it never
 does, and its file never goes; somebody who pinned a measurement can always read what it stood for.
+Every commit counts, also one of a branch whose manifest a merge did not take. A clone that was cut
+off has not the commits that would say so, so nothing is said of it.
 """
 
 from __future__ import annotations
@@ -29,9 +31,14 @@ def check_history(checkout: Path, folder: str) -> None:
     """Compare each manifest below ``folder`` with every version of it that was committed.
 
     Raises:
-        HistoryError: one that was released is another one now, or is gone; or git fails.
+        HistoryError: one that was released is another one now, or is gone; the history is not
+            whole; or git fails.
     """
-    log = _git(checkout, "log", "--format=%H", "--", folder).decode("ascii").split()
+    if _git(checkout, "rev-parse", "--is-shallow-repository") != b"false\n":
+        raise HistoryError("git: wanted the whole history, got a shallow clone")
+    # Without --full-history git leaves out a branch that a merge took nothing of.
+    words = ("log", "--full-history", "--format=%H", "--", folder)
+    log = _git(checkout, *words).decode("ascii").split()
     for commit in log:
         listed = _git(checkout, "ls-tree", "-r", "-z", "--name-only", commit, "--", folder)
         for path in filter(None, listed.decode("utf-8").split("\0")):

@@ -172,8 +172,30 @@ def test_what_is_no_manifest_is_no_history(place: Path) -> None:
         check_history(place, "measurements")
 
 
+def test_a_release_of_a_branch_that_a_merge_did_not_take_stays(place: Path) -> None:
+    assert run(place, "--write") == 0
+    commit(place, "draft")
+    git(place, "checkout", "--quiet", "-b", "side")
+    release_it(place)
+    git(place, "checkout", "--quiet", "main")
+    git(place, "merge", "--quiet", "--no-ff", "--strategy=ours", "--message", "merge", "side")
+    with pytest.raises(HistoryError, match="wanted the manifest released in"):
+        check_history(place, "measurements")
+
+
+def test_of_a_clone_that_was_cut_off_nothing_is_said(place: Path, tmp_path: Path) -> None:
+    assert run(place, "--write") == 0
+    release_it(place)
+    manifest_of(place).unlink()
+    commit(place, "taken away")
+    clone = tmp_path / "clone"
+    git(place, "clone", "--quiet", "--depth=1", f"file://{place}", str(clone))
+    with pytest.raises(HistoryError, match="wanted the whole history, got a shallow clone"):
+        check_history(clone, "measurements")
+
+
 def test_without_a_history_nothing_is_said_of_it(tmp_path: Path) -> None:
-    with pytest.raises(HistoryError, match="git log: wanted the history"):
+    with pytest.raises(HistoryError, match="git rev-parse: wanted the history"):
         check_history(tmp_path / "nowhere", "measurements")
 
 
