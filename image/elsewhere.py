@@ -34,10 +34,11 @@ STDERR = 2  # as a descriptor: standard output is for digests alone
 
 # What the other place says of itself, to be compared with what was meant.
 _TELL = """
-import json, os, time
+import json, locale, os, time
 mask = os.umask(0)
 print(json.dumps({"path": os.getcwd(), "zone": time.tzname[0], "umask": mask, "user": os.getuid(),
-                  "seed": os.environ["PYTHONHASHSEED"], "locale": os.environ["LC_ALL"],
+                  "seed": os.environ["PYTHONHASHSEED"],
+                  "locale": locale.setlocale(locale.LC_ALL, ""),  # an error where there is none
                   "days": round((time.time() - NOW) / 86400)}))
 """
 

@@ -28,6 +28,7 @@ from image.toolroot import FAKETIME_LIBRARY, OUTER_ENVIRONMENT, command, tool_ro
 KEPT = Path("build/image/repro")
 INPUTS = ("build/model",)
 """Downloads, or made of them, that have a digest of their own: inputs to both builds."""
+KERNELS = ("production", "research", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,10 @@ class Part:
 PARTS: Mapping[str, Part] = {
     "llama": Part((("image.llama",),), ("build/image/llama/*.so",), ("build/image/llama",)),
     "kernel": Part(
-        (("image.kernel_build", "--variant", "production"),),
-        ("build/image/kernel/*/bzImage",),
-        tuple(f"build/image/kernel/{variant}" for variant in ("production", "research", "test")),
+        (("image.kernel_build", *(word for name in KERNELS for word in ("--variant", name))),),
+        # Each by its name: kernels that are no part of a release may lie there from tests.
+        tuple(f"build/image/kernel/{name}/bzImage" for name in KERNELS),
+        tuple(f"build/image/kernel/{name}" for name in KERNELS),
     ),
     "initrd": Part(
         (("image.build",),),
@@ -80,16 +82,17 @@ def unzstd(data: bytes) -> bytes:
 
 
 def products(root: Path, parts: Sequence[Part]) -> dict[str, Path]:
-    """Return the artefacts of the parts under a checkout, by their path below it."""
-    found = {
-        str(path.relative_to(root)): path
-        for part in parts
-        for pattern in part.products
-        for path in sorted(root.glob(pattern))
-        if path.is_file()
-    }
-    if not found:
-        raise ReproError(f"{root}: wanted artefacts, got none")
+    """Return the artefacts of the parts under a checkout, by their path below it.
+
+    Raises:
+        ReproError: of one kind there is none, so that nothing would be compared.
+    """
+    found: dict[str, Path] = {}
+    for pattern in (pattern for part in parts for pattern in part.products):
+        paths = [path for path in sorted(root.glob(pattern)) if path.is_file()]
+        if not paths:
+            raise ReproError(f"{root}: wanted {pattern}, got no such file")
+        found |= {str(path.relative_to(root)): path for path in paths}
     return found
 
 

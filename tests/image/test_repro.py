@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from image.elsewhere import CLOCK_SHIFT_DAYS, ElsewhereError, elsewhere, interpreter
-from image.repro import Part, ReproError, compare, reproduce
+from image.kernel_config import VARIANTS
+from image.overlay import Variant
+from image.repro import KERNELS, PARTS, Part, ReproError, compare, products, reproduce
 
 pytestmark = pytest.mark.slow  # each builds twice
 
@@ -134,6 +136,31 @@ def test_a_clock_that_does_not_shift_is_an_error(root: Path) -> None:
         pytest.raises(ElsewhereError, match=f"'days': {CLOCK_SHIFT_DAYS}.* got .*'days': 0"),
     ):
         there.tell()
+
+
+def test_a_locale_that_is_not_there_is_an_error(root: Path, clock: Path) -> None:
+    cache = root.parent / "cache/sealroom"
+    with elsewhere(root, clock=clock, cache=cache) as there:
+        there.environment["LC_ALL"] = "none_SUCH.utf8"
+        with pytest.raises(ElsewhereError, match=r"wanted .* to work"):
+            there.tell()
+
+
+def test_an_artefact_of_neither_build_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "one").touch()
+    part = Part(((),), ("one", "other"), ())
+    with pytest.raises(ReproError, match="wanted other, got no such file"):
+        products(tmp_path, [part])
+
+
+def test_the_kernels_of_a_release_are_built_twice_and_no_others(tmp_path: Path) -> None:
+    for name in VARIANTS:
+        (tmp_path / f"build/image/kernel/{name}").mkdir(parents=True)
+        (tmp_path / f"build/image/kernel/{name}/bzImage").touch()
+    assert sorted(KERNELS) == sorted(Variant)
+    assert [name for name in PARTS["kernel"].commands[0] if name in VARIANTS] == [*KERNELS]
+    found = products(tmp_path, [PARTS["kernel"]])
+    assert sorted(found) == sorted(f"build/image/kernel/{name}/bzImage" for name in KERNELS)
 
 
 def test_a_failing_command_is_an_error(root: Path, clock: Path) -> None:
