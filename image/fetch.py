@@ -222,7 +222,7 @@ def refresh(lock: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Fetch or refresh the locks that are named."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("lock", type=Path, nargs="+")
+    parser.add_argument("lock", type=Path, nargs="+", help="such as image/locks/rootfs.json")
     parser.add_argument("--refresh", action="store_true", help="resolve the list again")
     options = parser.parse_args(arguments)
     try:

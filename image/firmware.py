@@ -71,8 +71,13 @@ def build(packages: Mapping[str, Path]) -> dict[str, bytes]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write both files into the release's folder."""
-    parser = argparse.ArgumentParser(prog="python -m image.firmware", allow_abbrev=False)
-    parser.add_argument("--release", type=Path, default=RELEASE, metavar="FOLDER")
+    parser = argparse.ArgumentParser(
+        prog="python -m image.firmware",
+        description="Write the firmware for SEV-SNP and for TDX into a release's folder.",
+        allow_abbrev=False,
+    )
+    where = "the release's folder (default: build/image/release)"
+    parser.add_argument("--release", type=Path, default=RELEASE, metavar="FOLDER", help=where)
     folder = parser.parse_args(arguments).release
     try:
         files = build(fetch(LOCK))

@@ -243,7 +243,7 @@ def build_llama(out: Path = OUT, *, cached: bool = True) -> dict[str, Path]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build the libraries and print their digests."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--out", type=Path, default=OUT, help=f"default: {OUT}")
     parser.add_argument("--no-cache", action="store_true", help="compile, whatever was kept")
     options = parser.parse_args(arguments)
     try:

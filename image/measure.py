@@ -131,11 +131,18 @@ def differences(wanted: Any, got: Any, where: str) -> Iterator[str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, then compare or write."""
-    parser = argparse.ArgumentParser(prog="python -m image.measure", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="python -m image.measure",
+        description="Compute a release's manifest from its files, and compare or write it.",
+        allow_abbrev=False,
+    )
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--check", action="store_true", help="compare with the committed one")
+    action.add_argument(
+        "--check", action="store_true", help="compare with the committed one (default)"
+    )
     action.add_argument("--write", action="store_true", help="put it into measurements/")
-    parser.add_argument("--release", type=Path, default=RELEASE, metavar="FOLDER")
+    where = "what was built (default: build/image/release)"
+    parser.add_argument("--release", type=Path, default=RELEASE, metavar="FOLDER", help=where)
     args = parser.parse_args(arguments)
     try:
         _run(args.release, write=args.write)

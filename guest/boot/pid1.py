@@ -2,9 +2,10 @@
 """The first process of the confidential VM: what is done, in which order, before the guest runs.
 
 Each step may end the machine (`guest.boot.reasons`); none can be left out or chosen from outside.
-First the kernel's file systems and the journal, so that what follows can be told; then everything
-the host gave is compared with what was measured: command line, disks, document, model; then
-everything that is not needed is closed; then the guest's own self-test, and the guest.
+First the kernel's file systems and the journal, so that what follows can be told; then the command
+line is compared with what was published, and the kernel's switches are set; only then what the host
+attached is looked at: document, disks and interfaces, model. Then the root is closed, and there is
+no way to write to it; then come the guest's own self-test, and the guest.
 
 Nothing is imported or opened later that the root file system would have to be written for.
 """
