@@ -70,14 +70,19 @@ def _plan(args: argparse.Namespace, policy: int) -> Plan:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m image.launch", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="python -m image.launch",
+        description="Print the command, or libvirt's domain, that launches a release as published.",
+        allow_abbrev=False,
+    )
     say = parser.add_argument
-    say("--platform", required=True, choices=list(PLATFORMS))
+    say("--platform", required=True, choices=list(PLATFORMS), help="of the host")
     say("--release", required=True, type=Path, metavar="DIR", help="the downloaded release")
     say("--config", required=True, type=Path, metavar="FILE", help="the guest's configuration")
     say("--endorsements", type=Path, metavar="FILE", help="the third disk, if the document says so")
     say("--model", type=Path, metavar="FILE", help="default: model.gguf of the release")
-    say("--variant", choices=list(ImageVariant), default=ImageVariant.PRODUCTION)
+    production = ImageVariant.PRODUCTION
+    say("--variant", choices=list(ImageVariant), default=production, help="default: production")
     say("--vcpus", type=int, default=4, metavar="N", help="default: 4; measured on SEV-SNP")
     say("--cpu", metavar="TYPE", help=f"SEV-SNP, measured: one of {', '.join(CPU_TYPES)}")
     say("--memory", type=int, default=4096, metavar="MIB", help="default: 4096")

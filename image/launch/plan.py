@@ -214,9 +214,14 @@ def read_file(path: Path, most: int) -> bytes:
     Raises:
         LaunchError: it cannot be read, or is larger.
     """
-    if (size := _size(path)) > most:
-        raise LaunchError(str(path), f"at most {most} bytes", f"{size}")
-    return path.read_bytes()
+    try:
+        with path.open("rb") as file:
+            data = file.read(most + 1)
+    except OSError as error:
+        raise LaunchError(str(path), "a file", error.strerror or "none") from error
+    if len(data) > most:
+        raise LaunchError(str(path), f"at most {most} bytes", "more")
+    return data
 
 
 def _size(path: Path) -> int:

@@ -23,7 +23,7 @@ from attest.tdx.launch.events import LoadOptions
 from attest.tdx.launch.mrtd import PageOrder
 from attest.tdx.launch.registers import plan_launch, registers
 from image.launch.__main__ import main
-from image.launch.plan import LaunchError, Plan, check_disk
+from image.launch.plan import LaunchError, Plan, check_disk, read_file
 from image.launch.published import guest_policy, load_manifest, verify_published
 from image.launch.render import libvirt_domain, qemu_arguments, rows
 from image.measure import make_minimum
@@ -261,6 +261,16 @@ def test_a_file_that_is_no_command_line_is_refused(tmp_path: Path, cmdline: str)
     one = plan(mint_release(tmp_path / "release", cmdline=cmdline), SNP)
     with pytest.raises(LaunchError):
         one.cmdline()
+
+
+def test_a_file_is_read_up_to_its_limit_or_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"1234")
+    assert read_file(tmp_path / "file", 4) == b"1234"
+    with pytest.raises(LaunchError, match="wanted at most 3 bytes, got more"):
+        read_file(tmp_path / "file", 3)
+    for none in (tmp_path, tmp_path / "none"):
+        with pytest.raises(LaunchError, match="wanted a file, got "):
+            read_file(none, 4)
 
 
 def test_a_disk_is_not_empty_and_there(tmp_path: Path) -> None:
