@@ -17,7 +17,7 @@ import pytest
 from guest.keyholder.tsm import INBLOB_BYTES, TsmReport, request_report
 from sealroom import __version__
 from tests.hardware.collect import Collector
-from tests.hardware.report import HardwareReport, read_machine
+from tests.hardware.report import HardwareReport, Outcome, Row, read_machine
 from tests.hardware.subject import kernel_configfs
 
 HERE = Path(__file__).parent
@@ -29,20 +29,27 @@ def main(arguments: list[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     collector = Collector()
     options = [f"--{name}={value}" for name in PASSED_ON if (value := getattr(args, name))]
-    pytest.main(
+    code = pytest.main(
         ["-m", "hardware", "-q", "-p", "no:cacheprovider", str(HERE), *options],
         plugins=[collector],
     )
     report = HardwareReport(
         release=__version__,
         machine=read_machine(),
-        rows=tuple(collector.rows),
+        rows=(*collector.rows, *unfinished(code)),
         evidence=_evidence() if args.with_evidence else None,
     )
     files = report.write(args.output)
     sys.stdout.write(report.text())
     sys.stdout.write("".join(f"{file}\n" for file in files))
     return 0 if report.holds else 1
+
+
+def unfinished(code: int) -> tuple[Row, ...]:
+    """A row that fails if the run came to no end of its own: what held before it is not all."""
+    if code in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        return ()
+    return (Row("run", Outcome.FAILED, f"pytest ended with {code}, and not every check was made"),)
 
 
 def _evidence() -> TsmReport:

@@ -37,6 +37,7 @@ from tests.attest.whole import NOW, whole
 from tests.contract.repository import ROOT, files, text
 from tests.hardware import checks
 from tests.hardware import door as doors
+from tests.hardware.__main__ import unfinished
 from tests.hardware.collect import Collector
 from tests.hardware.door import Door
 from tests.hardware.report import HardwareReport, Machine, Outcome, Row, read_machine
@@ -238,6 +239,17 @@ def test_the_whole_run_ends_in_a_report_and_without_a_platform_it_fails(
         assert {row["outcome"] for row in told["checks"]} == {"failed"}
         assert all("BootError: provider, errno " in row["text"] for row in told["checks"])
         assert "DID NOT HOLD" in done.stdout
+
+
+@pytest.mark.parametrize("code", [code for code in pytest.ExitCode if code > 1])
+def test_a_run_that_was_broken_off_did_not_hold(code: pytest.ExitCode) -> None:
+    held = Row("provider", Outcome.HELD, "sev_guest")
+    assert not HardwareReport("0.1.0", MACHINE, (held, *unfinished(code)), None).holds
+
+
+@pytest.mark.parametrize("code", [pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED])
+def test_a_run_to_its_end_holds_by_its_checks(code: pytest.ExitCode) -> None:
+    assert unfinished(code) == ()
 
 
 def test_every_test_for_hardware_is_in_that_run() -> None:
