@@ -4,7 +4,7 @@
 Everything in it is computed from the files of the build and from the source, nothing is typed in;
 so whoever builds the same release gets the same manifest, byte for byte. `--check` compares it with
 the committed one and names each field that differs; `--write` puts it there, but never over one
-that was released.
+that was released. After either the manifest lies beside the files, as in a release.
 """
 
 from __future__ import annotations
@@ -169,8 +169,8 @@ def _run(release: Path, *, write: bool) -> None:
     elif committed != measured:
         raise MeasureError("\n  ".join(_told(version, committed, measured)))
     check_history(CHECKOUT, MEASUREMENTS.name)
-    if write:
-        (release / MANIFEST).write_bytes(measured)
+    # What was built is now what is published, and a release has its manifest with it.
+    (release / MANIFEST).write_bytes(measured)
     print(f"manifest {version} ({status})  {hashlib.sha256(measured).hexdigest()}")
 
 

@@ -81,6 +81,20 @@ def test_the_same_files_give_the_same_manifest(
     assert write_manifest(again) == manifest_of(place).read_bytes()
 
 
+def test_a_build_that_is_the_published_one_gets_its_manifest(place: Path) -> None:
+    assert run(place, "--write") == 0
+    beside = place / "release" / MANIFEST
+    beside.unlink()
+    kernel = place / "release" / image_paths(ImageVariant.TEST)["kernel"]
+    data = kernel.read_bytes()
+    kernel.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert run(place, "--check") == 1
+    assert not beside.exists()
+    kernel.write_bytes(data)
+    assert run(place, "--check") == 0
+    assert beside.read_bytes() == manifest_of(place).read_bytes()
+
+
 def test_without_a_manifest_the_check_fails(place: Path, capsys: Capture) -> None:
     assert run(place) == 1
     assert "wanted measurements/1.2.3/manifest.json, got none" in capsys.readouterr().err
