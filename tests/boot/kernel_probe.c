@@ -141,6 +141,7 @@ int main(void)
 		"/proc/sys/kernel/modules_disabled",
 		"/proc/sys/kernel/sysrq",
 		"/proc/sys/kernel/yama/ptrace_scope",
+		"/proc/sys/vm/memfd_noexec",
 		"/proc/sys/vm/unprivileged_userfaultfd",
 		"/sys/devices/system/clocksource/clocksource0/current_clocksource",
 		"/sys/fs/cgroup/cgroup.controllers",

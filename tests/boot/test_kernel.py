@@ -131,6 +131,7 @@ EXPECTED: Final = {
     "/proc/sys/kernel/kexec_load_disabled": "ENOENT",
     "/proc/sys/kernel/modules_disabled": "ENOENT",
     "/proc/sys/kernel/sysrq": "ENOENT",
+    "/proc/sys/vm/memfd_noexec": "ENOENT",
     "/proc/sys/vm/unprivileged_userfaultfd": "ENOENT",
     "/dev/mem": "ENOENT",
     "/sys/bus/pci/drivers": "virtio-pci",

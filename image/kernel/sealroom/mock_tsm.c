@@ -42,6 +42,7 @@
 #define MOCK_PORT		5002
 #define MOCK_VERSION		1
 #define MOCK_TIMEOUT_S		10
+#define MOCK_INBLOB_BYTES	64
 #define MOCK_BLOB_MAX_BYTES	262144
 #define MOCK_STATUS_MAX		4095	/* MAX_ERRNO */
 
@@ -50,7 +51,7 @@ struct mock_question {
 	__le32 privlevel;
 	__le32 inblob_len;
 	__le32 zero;
-	u8 inblob[TSM_INBLOB_MAX];
+	u8 inblob[MOCK_INBLOB_BYTES];
 };
 
 struct mock_answer {
