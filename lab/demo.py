@@ -76,6 +76,8 @@ def demo(deployment: Deployment, chat_file: Path, *, as_json: bool) -> None:
     say = _Teller(quiet=as_json)
     mocked = f"mock {deployment.plan.platform}"
     say.step(f"Starting {deployment.GUEST}, an ingress and a relay on this host ({mocked}) …")
+    for note in deployment.notes:
+        say.line(f"   {note}")
     started = time.monotonic()
     with deployment as lab:
         say.line(f"up in {time.monotonic() - started:.1f} s: guest, ingress, relay")

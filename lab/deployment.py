@@ -18,11 +18,11 @@ import threading
 import time
 import urllib.error
 import urllib.request
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any, ClassVar, Final, Self
 
 from lab.documents import GuestPlan, sha256_of, write_bundle, write_config, write_trust
@@ -44,6 +44,8 @@ class Deployment:
     """Guest, ingress and relay on the mock platform; use it in a ``with`` block."""
 
     GUEST: ClassVar[str] = "a guest"
+    notes: tuple[str, ...] = ()
+    """What somebody who watches should know of this guest, beside that its platform is mocked."""
     TIMEOUTS: ClassVar[Timeouts] = Timeouts()
     """What a device should wait for an answer of this guest."""
 
@@ -63,6 +65,8 @@ class Deployment:
         """
         self.folder = folder.absolute()
         self._open = Path(tempfile.mkdtemp(prefix="sealroom-"))
+        # Also of a deployment that is never started.
+        weakref.finalize(self, shutil.rmtree, self._open, ignore_errors=True)
         self._open.chmod(0o755)  # the keyholder is another user, and the bundle is for anybody
         self.plan = replace(plan or GuestPlan(), endorsements=self.bundle)
         self.relay_url = ""
@@ -108,21 +112,21 @@ class Deployment:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ending: object) -> None:
         """Stop everything."""
         self.stop()
 
     def stop(self) -> None:
-        """End the relay, the ingress and the guest, in this order."""
+        """End the relay, the ingress and the guest, in this order.
+
+        If a signal interrupts it, a second call goes on where the first was.
+        """
         while self._parts:
-            name, part = self._parts.popitem()
-            self._end(part)
-            self._keepers.pop(name).join(STOP_MAX_S)
+            name = next(reversed(self._parts))
+            self._end(self._parts[name])
+            if (keeper := self._keepers.pop(name, None)) is not None:
+                keeper.join(STOP_MAX_S)
+            del self._parts[name]
         shutil.rmtree(self._open, ignore_errors=True)
 
     @staticmethod

@@ -8,14 +8,13 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from lab.vm.errors import VmError
 
 BACKLOG: Final = 16
-CALLERS_MAX: Final = 256
-"""Calls of one guest over its life that are served; a guest that calls on and on is broken."""
+OPEN_MAX: Final = 64
+"""Connections of one guest at a time; one more is closed at once, as the guest is broken."""
 
 Serve = Callable[[socket.socket], None]
 
@@ -34,44 +33,52 @@ class Callers:
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.bind(str(path))
         self._listener.listen(BACKLOG)
-        self._links: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        self._open: dict[socket.socket, threading.Thread] = {}
+        self._lock = threading.Lock()
+        self._accepting = threading.Thread(target=self._accept, daemon=True)
+        self._accepting.start()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ending: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Listen no more, end every connection and wait for their threads."""
-        for end in (self._listener, *self._links):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._accepting.join()
         self._listener.close()
+        with self._lock:
+            serving = dict(self._open)
+            for link in serving:
+                with contextlib.suppress(OSError):
+                    link.shutdown(socket.SHUT_RDWR)
+        for thread in serving.values():
+            thread.join()
 
     def _accept(self) -> None:
-        while len(self._links) < CALLERS_MAX:
+        while True:
             try:
                 link, _ = self._listener.accept()
             except OSError:
                 return  # closed
-            self._links.append(link)
-            thread = threading.Thread(target=self._one, args=(link,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            with self._lock:
+                if len(self._open) == OPEN_MAX:
+                    link.close()
+                    continue
+                thread = threading.Thread(target=self._one, args=(link,), daemon=True)
+                self._open[link] = thread
+                thread.start()
 
     def _one(self, link: socket.socket) -> None:
         try:
-            with link, contextlib.suppress(OSError):  # a guest may go away in mid-sentence
+            with contextlib.suppress(OSError):  # a guest may go away in mid-sentence
                 self._serve(link)
         except VmError as error:
             self.failures.append(error)
+        finally:
+            with self._lock:
+                del self._open[link]
+                link.close()

@@ -4,11 +4,16 @@
 Relay, ingress, documents and trust file are made as for a guest on the host. The guest is the test
 variant: the production bytes with a kernel that has the mock provider, which asks `lab.mocktsm`
 here. What an emulated machine lacks of a real one would stand in `LACKING`, for the device to know.
+
+Which platform the mock is, stands on the kernel's command line, and that is measured and published
+by the image itself. So a guest for TDX, or for another model than the release's, is a copy of the
+test image with another `published.json` behind it; it measures as what it is, and the lab's trust
+file pins that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +32,7 @@ from lab.vm.errors import VmError
 from lab.vm.launch import measured
 from lab.vm.machine import Machine
 from lab.vm.plan import Disk, MachinePlan
+from lab.vm.progress import Progress
 from lab.vm.release import Image, load_image
 from lab.vm.standin import write_stand_in
 from lab.vm.tools import load_tools
@@ -38,6 +44,15 @@ TDX_WORD: Final = "mock_tsm.provider=tdx_guest"
 """For the mock in the kernel, which is an SNP guest's driver otherwise."""
 BUNDLE: Final = Path("/dev/vdc")
 """Where a guest reads its endorsement bundle (`guest.boot.devices`)."""
+EMULATED: Final = (
+    "shown: the image's own kernel, first program, self-test, sandboxes, evidence and erasure",
+    "not shown: a real platform (what is signed, this host signs), and how fast one is (the "
+    "processor is emulated)",
+)
+STAND_IN: Final = (
+    "the model is a stand-in, a corner of the default one: it makes no sense when it speaks"
+)
+"""For the people who watch."""
 LACKING: Final[frozenset[str]] = frozenset()
 """Of isolation and self-test. The emulated processor has all that the self-test asks for."""
 
@@ -76,11 +91,14 @@ class ImageDeployment(Deployment):
         image: Image | None = None,
         lacking: frozenset[str] = LACKING,
         answer: Mapping[int, Serve] | None = None,
+        tell: Callable[[str], None] = lambda _line: None,
+        notes: tuple[str, ...] = EMULATED,
     ) -> None:
         """Prepare a deployment of the built test variant, or of another ``image``.
 
         An image is for one model. Another one comes with a copy of the image that publishes it.
-        ``answer`` are further ports of the host, as `Machine` takes them.
+        ``answer`` are further ports of the host, as `Machine` takes them. ``tell`` is called with a
+        line for each thing that happens while the machine boots; ``notes`` as `Deployment` has it.
         """
         super().__init__(folder, model, plan)
         # An SNP host gives the certificates itself; the collateral of TDX is on a disk.
@@ -89,6 +107,8 @@ class ImageDeployment(Deployment):
         self._image = image
         self._lacks = lacking
         self._answer = answer
+        self._tell = tell
+        self.notes = notes
         self._stack = ExitStack()
         self.machine: Machine | None = None
 
@@ -118,7 +138,9 @@ class ImageDeployment(Deployment):
         self.machine = self._stack.enter_context(
             Machine(plan, load_tools(), mock=mock, answer=self._answer)
         )
-        self.machine.wait_ready()
+        progress = Progress(self.machine.journal, self._tell)
+        self.machine.wait_ready(look=progress.look)
+        progress.look()
         return self._stack.enter_context(Shuttle(self.machine.places.vsock)).address
 
     @override
@@ -126,14 +148,26 @@ class ImageDeployment(Deployment):
         return self._lacks
 
 
-def booted(folder: Path, model: Path | None, platform: Platform) -> ImageDeployment:
+def booted(
+    folder: Path,
+    model: Path | None,
+    platform: Platform,
+    *,
+    tell: Callable[[str], None] = lambda _line: None,
+) -> ImageDeployment:
     """A deployment of the built image, for a model or for the stand-in of the default one.
+
+    ``tell`` is called with a line for each thing that happens while the machine boots.
 
     Raises:
         ModelError, VmError: the model has not been made, or the image has not been built.
     """
+    image = load_image(VARIANT)
+    notes: tuple[str, ...] = EMULATED
     if model is None:
         model = folder / "stand-in.gguf"
+        notes = (*EMULATED, STAND_IN)
         write_stand_in(default_model(), model)
-    image = with_model(load_image(VARIANT), model, folder, platform)
-    return ImageDeployment(folder, model, replace(SLOW, platform=platform), image=image)
+    image = with_model(image, model, folder, platform)
+    plan = replace(SLOW, platform=platform)
+    return ImageDeployment(folder, model, plan, image=image, tell=tell, notes=notes)

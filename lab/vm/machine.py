@@ -14,10 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Self
 
 from lab.mocktsm import MockTsm
@@ -99,12 +98,7 @@ class Machine:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ending: object) -> None:
         """Switch it off and leave nothing behind."""
         self._stack.close()
 
@@ -115,10 +109,8 @@ class Machine:
             self._run(VSOCK, vsock_arguments(self.places))
             self._await_socket(VSOCK, self.places.vhost)
         self.started = time.monotonic()
-        self._run(
-            "qemu-system-x86_64", [*self._tools.roms(), *qemu_arguments(self.plan, self.places)]
-        )
-        self._await_socket("qemu-system-x86_64", self.places.qmp)
+        self._run(QEMU, [*self._tools.roms(), *qemu_arguments(self.plan, self.places)])
+        self._await_socket(QEMU, self.places.qmp)
 
     def _run(self, program: str, arguments: Sequence[str]) -> None:
         words = [*self._tools.command(program), *arguments]
@@ -159,24 +151,39 @@ class Machine:
         """What the guest said on any port that it must not."""
         return [failure for callers in self._callers.values() for failure in callers.failures]
 
-    def wait_ready(self, *, within_s: float = READY_MAX_S) -> float:
+    def wait_ready(
+        self, *, within_s: float = READY_MAX_S, look: Callable[[], None] = lambda: None
+    ) -> float:
         """Wait until the guest says that all its processes are ready; the seconds since power on.
+
+        ``look`` is called a few times a second meanwhile.
 
         Raises:
             VmError: it did not.
         """
-        self.wait_event("ready", within_s=within_s)
+        self.wait_event("ready", within_s=within_s, look=look)
         self.ready_s = round(time.monotonic() - self.started, 1)
         return self.ready_s
 
-    def wait_event(self, event: str, *, within_s: float = READY_MAX_S) -> dict[str, Any]:
-        """The first journal line with this event.
+    def wait_event(
+        self,
+        event: str,
+        *,
+        within_s: float = READY_MAX_S,
+        look: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
+        """The first journal line with this event; ``look`` as in `wait_ready`.
 
         Raises:
             VmError: it did not come while the machine was on; the text has the end of the console.
         """
+
+        def is_on() -> bool:
+            look()
+            return self.is_on
+
         try:
-            return self.journal.wait(event, within_s=within_s, alive=lambda: self.is_on)
+            return self.journal.wait(event, within_s=within_s, alive=is_on)
         except VmError as error:
             raise VmError(
                 error.what, error.wanted, f"{error.got}; {self._end_of_serial()}"
