@@ -29,6 +29,7 @@ from guest.channel import Channel, GoneError, pair
 from guest.child import NETWORK
 from guest.door import DoorError, Process, Say
 from guest.environment import ENVIRONMENT
+from guest.sandbox import OWN_CGROUP, SandboxError
 from guest.settings import Identity, Variant, write_sections
 
 # One row per child: the module that is run with `python -I -m`, and arguments after the two of
@@ -113,6 +114,7 @@ class Init:
             Process.KEYHOLDER: write_sections(read.keys, read.stapling, identity),
             Process.ZYGOTE: write_sections(read.gate, read.model, read.answer, identity),
         }
+        self._lacking = lacking
         self._model = model
         self._listener = listener
         self._programs = programs
@@ -125,7 +127,12 @@ class Init:
         self._groups: cgroups.Groups | None = None
 
     def run(self) -> None:
-        """Serve until SIGTERM or SIGINT, then end every child."""
+        """Serve until SIGTERM or SIGINT, then end every child.
+
+        Raises:
+            SandboxError: the children cannot have control groups, and it is stated that they do.
+        """
+        self._groups = self._make_groups()
         wake, waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         previous = signal.set_wakeup_fd(waker)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -133,7 +140,6 @@ class Init:
         if self._adopts:
             signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the loop
         self._selector.register(wake, selectors.EVENT_READ, lambda: os.read(wake, 64))
-        self._groups = cgroups.make()
         journal.record(journal.Event.STARTED)
         try:
             while not self._stopping:
@@ -150,6 +156,15 @@ class Init:
             os.close(wake)
             os.close(waker)
             journal.record(journal.Event.STOPPED)
+
+    def _make_groups(self) -> cgroups.Groups | None:
+        """The children's groups; None exactly if the statement says that they have none."""
+        if OWN_CGROUP in self._lacking:
+            return None
+        groups = cgroups.make()
+        if groups is None:
+            raise SandboxError(OWN_CGROUP, 0)
+        return groups
 
     def stop(self) -> None:
         """Make `run` return; safe in a signal handler."""

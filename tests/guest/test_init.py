@@ -16,12 +16,13 @@ from typing import Any
 
 import pytest
 
+from guest import cgroups, sandbox
 from guest import init as init_module
-from guest import sandbox
 from guest.config import ConfigError
 from guest.door import Process
 from guest.environment import ENVIRONMENT
 from guest.init import BACKOFF_MAX_S, BACKOFF_MIN_S, Init, LackingError, bury
+from guest.sandbox import SandboxError
 from tests.guest.documents import document
 from tests.guest.rig import in_child, nothing_left_open
 
@@ -347,6 +348,16 @@ def test_a_guest_that_lacks_nothing_or_says_so_may_start(
             lacking=lacking,
             listener=listener,
         )
+
+
+def test_groups_that_a_guest_states_and_cannot_have_start_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cgroups, "MOUNT", tmp_path)
+    with socket.socket() as listener, pytest.raises(SandboxError) as refused:
+        Init(document(), model=0, prompts=b"p" * 32, lacking=(), listener=listener).run()
+    assert refused.value.step == sandbox.OWN_CGROUP
+    assert capfd.readouterr().err == ""
 
 
 def test_each_program_of_the_guest_can_be_found() -> None:
