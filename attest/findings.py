@@ -28,7 +28,7 @@ class Stage(StrEnum):
 
 
 class Reason(StrEnum):
-    """What exactly does not hold; S1 to S18 and T1 to T15 are the checklists of SEV-SNP and TDX."""
+    """What exactly does not hold; S1 to S18, T1 to T15 and L1 to L6: SEV-SNP, TDX, log."""
 
     # Format
     UNSUPPORTED_PLATFORM = "unsupported-platform"  # T1
@@ -149,6 +149,15 @@ class Reason(StrEnum):
     UNKNOWN_OWNER = "unknown-owner"  # T14
     UNKNOWN_OWNER_CONFIG = "unknown-owner-config"  # T14
     UNKNOWN_SEAM_MODULE = "unknown-seam-module"  # T14
+
+    # Log
+    MALFORMED_LOG_PROOF = "malformed-log-proof"
+    UNKNOWN_LOG = "unknown-log"  # L1
+    LOG_SIGNATURE = "log-signature-missing"  # L2
+    COSIGNATURE = "log-cosignature-invalid"  # L3
+    WITNESS_QUORUM = "witness-quorum-missing"  # L4
+    COSIGNATURE_NOT_YET = "log-cosignature-not-yet-valid"  # L5
+    NOT_LOGGED = "not-in-the-log"  # L6
 
     # Binding
     REPORT_DATA_MISMATCH = "report-data-mismatch"  # S18, T15, A1

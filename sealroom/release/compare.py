@@ -34,7 +34,7 @@ def compare_files(manifest: Manifest, found: Mapping[str, File]) -> tuple[Differ
 
     Args:
         manifest: of the release.
-        found: all files of the download but the manifest, by their path in it.
+        found: all files of the download but the manifest and its proof, by their path in it.
     """
     wanted = paths(manifest)
     changed = [
@@ -103,4 +103,4 @@ def _compare_tdx(published: Tdx, parts: Parts) -> Iterator[Difference]:
 
 
 def _text(file: File | None) -> str:
-    return "no such file" if file is None else f"{file.size} bytes, SHA-256 {file.sha256.hex()}"
+    return "no file there" if file is None else f"{file.size} bytes, SHA-256 {file.sha256.hex()}"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from sealroom.errors import InputError
-from sealroom.release.layout import MANIFEST, image_paths
+from sealroom.release.layout import MANIFEST, PROOF, image_paths
 from sealroom.release.manifest import File, ImageVariant
 from sealroom.release.measured import Parts
 
@@ -30,7 +30,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What lies there but the manifest, by path: every file's hash, and the bytes of some."""
+    """What lies there but manifest and proof, by path: every file's hash, some files' bytes."""
 
     files: dict[str, File]
     kept: dict[str, bytes] = field(repr=False)
@@ -62,7 +62,7 @@ def read_folder(folder: Path, progress: Progress) -> Folder:
     """
     read = Folder({}, {})
     for path in _walk(folder, ""):
-        if path == MANIFEST:
+        if path in (MANIFEST, PROOF):
             continue
         if len(read.files) == FILES_MAX:
             raise InputError(str(folder), f"at most {FILES_MAX} files", "more")

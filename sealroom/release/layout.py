@@ -11,6 +11,7 @@ from typing import Final
 from sealroom.release.manifest import File, ImageVariant, Manifest
 
 MANIFEST: Final = "manifest.json"
+PROOF: Final = "manifest.tlog-proof"  # that the manifest is in a log (C2SP tlog-proof)
 LICENCES: Final = "licences.txt"
 MODEL: Final = "model.gguf"
 SNP_FIRMWARE: Final = "ovmf-amdsev.fd"

@@ -12,6 +12,11 @@ from attest import AttestError, amd_roots, parse_evidence, write_evidence
 from attest.azure import parse_hcl
 from attest.canonical import read_canonical, write_canonical
 from attest.endorsements import SnpEndorsements, parse_endorsements, write_endorsements
+from attest.log.keys import parse_vkey
+from attest.log.note import parse_note
+from attest.log.policy import parse_log_policy
+from attest.log.proof import parse_proof
+from attest.log.verify import verify_logged
 from attest.ovmf import parse_ovmf
 from attest.policy import read_policy, write_policy
 from attest.receipt import parse_receipt, write_receipt
@@ -37,6 +42,7 @@ from lab.mocktsm import MockSnp
 from lab.mocktsm.sev_guest import certificate_table
 from tests.attest import ovmf, test_azure, test_receipt
 from tests.attest.case import good
+from tests.attest.log import small_log
 from tests.attest.snp import evidence as snp
 from tests.attest.snp.launch import test_id_block
 from tests.attest.tdx import evidence as tdx
@@ -47,6 +53,7 @@ from tests.fuzz.target import Target
 ERRORS = (AttestError,)
 GOOD = good()
 GOOD_TDX = TdxCase()
+LOG = small_log.SmallLog([b"one", b"two", b"three"])
 ROOT = amd_roots().amd[0]
 ARK = ROOT.ark.certificate.der
 
@@ -93,6 +100,11 @@ def verify_quote(data: bytes) -> object:
 
 def verify_collateral(data: bytes) -> object:
     return replace(GOOD_TDX, collateral=data).verify()
+
+
+def verify_log(data: bytes) -> object:
+    trusted = parse_log_policy(small_log.POLICY)
+    return verify_logged(LOG.entries[1], data, trusted, now=small_log.NOW)
 
 
 def policy(data: bytes) -> Any:
@@ -176,6 +188,15 @@ TARGETS = (
         write=write_canonical,
     ),
     target("policy", policy, policies),
+    target("log-note", parse_note, lambda: [LOG.checkpoint().encode()]),
+    target("log-proof", parse_proof, lambda: [LOG.proof(1)]),
+    target("log-policy", parse_log_policy, lambda: [small_log.POLICY]),
+    target(
+        "log-vkey",
+        lambda data: parse_vkey(data.decode("latin-1")),
+        lambda: [small_log.LOG.vkey.encode(), small_log.EAST.vkey.encode()],
+    ),
+    target("verify-log", verify_log, lambda: [LOG.proof(1)]),
     target("verify-evidence", verify_evidence, envelope),
     target("verify-report", verify_report, lambda: [GOOD.evidence.report]),
     target("verify-vek", verify_vek, own_vek),

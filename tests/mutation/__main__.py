@@ -45,6 +45,7 @@ LIMITS, POLICY = "tests/attest/test_limits.py", "tests/attest/test_policy.py"
 TESTS = {
     "attest": ("tests/attest",),
     "attest.azure": ("tests/attest/test_azure.py", LIMITS),
+    "attest.log": ("tests/attest/log",),
     "attest.snp": ("tests/attest/test_verify.py", LIMITS, POLICY, "tests/attest/snp"),
     "attest.snp.gaps": ("tests/attest/test_lint.py",),
     "attest.snp.launch": (LIMITS, "tests/attest/snp/launch"),
