@@ -2,27 +2,27 @@
 """A machine that runs: qemu, its vsock device, and the host's ends of what the guest calls.
 
 A ``with`` block is a machine's life. Whatever way the block is left, every process is over and the
-folder of sockets is gone; a process that kills ours takes them with it as well (`lab.vm.leash`).
+folder of sockets is gone; so it is when our process is killed (`lab.vm.leash`, `lab.vm.broom`).
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
 
 from lab.mocktsm import MockTsm
+from lab.vm import broom
 from lab.vm.callers import Callers, Serve
 from lab.vm.errors import VmError
 from lab.vm.journal import Journal
+from lab.vm.memory import held, memory_of
 from lab.vm.plan import MachinePlan, Places, qemu_arguments, vsock_arguments
 from lab.vm.qmp import Qmp
 from lab.vm.tools import Tools
@@ -87,10 +87,7 @@ class Machine:
         Raises:
             VmError: qemu or the vsock device did not start.
         """
-        # Short, because the address of a unix socket has at most 107 bytes.
-        folder = Path(tempfile.mkdtemp(prefix="sealroom-vm-"))
-        self.places = Places(folder)
-        self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        self.places = Places(self._stack.enter_context(broom.folder()))
         try:
             self._start()
         except BaseException:
@@ -222,6 +219,16 @@ class Machine:
             VmError: qemu does not answer.
         """
         return Qmp(self.places.qmp)
+
+    @contextmanager
+    def held(self) -> Iterator[Path]:
+        """Hold the machine still; the file is all of its memory, to be read meanwhile.
+
+        Raises:
+            VmError: it is off.
+        """
+        with held(list(self._processes.values())):
+            yield memory_of(self._processes[QEMU].pid, self.plan.memory_mib << 20)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

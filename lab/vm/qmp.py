@@ -80,6 +80,8 @@ class Qmp:
     def dump_memory(self, into: Path) -> None:
         """Write all of the guest's memory into a file, as ELF; the machine stands meanwhile.
 
+        It may not be heard of afterwards, see `lab.vm.memory`.
+
         Raises:
             VmError: it could not be written, or not in `DUMP_MAX_S`.
         """

@@ -11,7 +11,8 @@ import pytest
 
 from lab.mocktsm import MockSnp, MockTsm
 from lab.vm.errors import VmError
-from lab.vm.machine import Machine
+from lab.vm.machine import QEMU, Machine
+from lab.vm.memory import memory_of
 from lab.vm.plan import MachinePlan
 from lab.vm.tools import Tools
 from tests.flow.processes import gone, until
@@ -64,6 +65,34 @@ def test_a_machine_that_switches_itself_off_is_waited_for(tools: Tools) -> None:
         machine.wait_off()
         assert not machine.is_on
         assert machine.serial == b"a line on the console\n"
+
+
+def test_a_machine_that_is_held_shows_all_of_its_memory_and_goes_on(tools: Tools) -> None:
+    with Machine(plan("ready"), tools) as machine:
+        machine.wait_ready()
+        pids = [process.pid for process in machine._processes.values()]
+        with machine.held() as memory:
+            assert {state(pid) for pid in pids} == {"T"}
+            assert memory.stat().st_size == machine.plan.memory_mib << 20
+        until("it to go on", lambda: "T" not in {state(pid) for pid in pids})
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_machine_that_is_off_cannot_be_held(tools: Tools) -> None:
+    with Machine(plan("off"), tools) as machine:
+        machine.wait_off()
+        with pytest.raises(VmError, match="wanted it on, to be held, got its end"):
+            machine.held().__enter__()
+
+
+def test_a_memory_of_another_size_is_not_the_machines(tools: Tools) -> None:
+    with Machine(plan("ready"), tools) as machine:
+        machine.wait_ready()
+        with pytest.raises(VmError, match="wanted a memory of 4096 bytes, got none"):
+            memory_of(machine._processes[QEMU].pid, 4096)
 
 
 def test_leaving_ends_every_process_and_removes_the_folder(tools: Tools) -> None:

@@ -6,6 +6,7 @@ The words of that: ``ready`` and ``off`` are told to the journal, the second end
 """
 
 import json
+import os
 import socket
 import sys
 import time
@@ -21,6 +22,8 @@ def main() -> None:
     if "silent" in played:
         sys.exit("qemu: no such machine")
     qmp = Path(option("-qmp").removeprefix("unix:").partition(",")[0])
+    memory = os.memfd_create("memory-backend-memfd")
+    os.ftruncate(memory, int(option("-m").removesuffix("M")) << 20)
     serial = Path(option("-serial").removeprefix("file:"))
     serial.write_bytes(b"a line on the console\n" if "print" in played else b"")
     with socket.socket(socket.AF_UNIX) as control, socket.socket(socket.AF_UNIX) as journal:
