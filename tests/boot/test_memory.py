@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The RAM search: qemu writes down all of the guest's memory, and no canary is in it.
+"""The RAM search: a machine is held still, all of its memory is read, and no canary is in it.
 
-A search that finds nothing proves nothing by itself. So the same search, over a dump of the same
-machine, finds the canary while a worker has it; and it finds canaries after the receipt in two
-images that differ in one thing each: a kernel that does not clear what is freed, and a zygote that
-lets a worker leave its text where others see it.
+A search that finds nothing proves nothing by itself. So the same search of the same machine finds
+the canary while a worker has it; and it finds canaries after the receipt in two images that differ
+in one thing each: a kernel that does not clear what is freed, and a zygote that lets a worker leave
+its text where others see it. What is read is what qemu's own dump has: of those two machines, whose
+vsock nobody needs any more, a dump is searched as well (why not of all: `lab.vm.memory`).
 """
 
 from __future__ import annotations
@@ -27,21 +28,28 @@ from tests.flow.canaries import Canaries
 
 IN_A_WORKER = {"utf-8", "token-ids", "kv-values+0"}
 """A worker has its request as text, as token ids, and in its first layer's cache."""
-ROUNDS = 2
+ROUNDS = 3
 ZYGOTE = f"{layout.PACKAGES}/guest/worker"
 COMPILED = "__main__.cpython-313.pyc"
 
 
-def search(machine: Machine, canaries: Canaries, into: Path) -> list[Hit]:
+def search(machine: Machine, canaries: Canaries) -> list[Hit]:
     """Hits in all of the machine's memory as it is now."""
+    survey = Survey()
+    with machine.held() as memory:
+        hits = canaries.search.file(memory, survey)
+    assert survey.searched_bytes == machine.plan.memory_mib << 20
+    return hits
+
+
+def search_dump(machine: Machine, canaries: Canaries, into: Path) -> list[Hit]:
+    """The same, in what qemu writes down of it; the machine is of no use afterwards."""
+    survey = Survey()
     with machine.qmp() as qmp:
         qmp.dump_memory(into)
-    try:
-        survey = Survey()
-        hits = canaries.search.file(into, survey)
-    finally:
-        into.unlink()
-    assert survey.searched_bytes >= machine.plan.memory_mib << 20
+    hits = canaries.search.file(into, survey)
+    into.unlink()
+    assert survey.searched_bytes > machine.plan.memory_mib << 20
     return hits
 
 
@@ -63,29 +71,29 @@ def canaries(stand_in: StandIn) -> Canaries:
 
 
 def test_a_canary_is_in_memory_while_a_worker_has_it_and_not_after(
-    house: House, canaries: Canaries, tmp_path: Path
+    house: House, canaries: Canaries
 ) -> None:
     with house.room() as room:
-        stream = room.rewrite_stream(" ".join([canaries.text()] * 10), Tone.FRIENDLY)
-        next(stream)
-        during = search(house.machine, canaries, tmp_path / "during")
+        stream = room.rewrite_stream(canaries.text(), Tone.FRIENDLY)
+        next(stream)  # the model speaks, so it has read all of it
+        during = search(house.machine, canaries)
         for _ in stream:
             pass
         assert stream.answer.receipt.ended is Ended.EXITED
-        after = search(house.machine, canaries, tmp_path / "after")
+        after = search(house.machine, canaries)
     assert forms(during) >= IN_A_WORKER
     assert after == []
 
 
 def test_after_real_requests_no_canary_is_left_at_once_nor_later(
-    house: House, canaries: Canaries, tmp_path: Path
+    house: House, canaries: Canaries
 ) -> None:
     with house.room() as room:
         for _ in range(ROUNDS):
             ask(room, canaries)
-        at_once = search(house.machine, canaries, tmp_path / "at-once")
+        at_once = search(house.machine, canaries)
         assert house.probe.look()  # the machine goes on meanwhile, and allocates
-        later = search(house.machine, canaries, tmp_path / "later")
+        later = search(house.machine, canaries)
     assert (at_once, later) == ([], [])
 
 
@@ -98,7 +106,10 @@ def after_requests(
         assert lab.machine is not None
         with room_of(lab) as room:
             ask(room, canaries)
-            return search(lab.machine, canaries, folder / "dump")
+        hits = search(lab.machine, canaries)
+        dumped = search_dump(lab.machine, canaries, folder / "dump")
+    assert forms(dumped) == forms(hits)
+    return hits
 
 
 def test_a_kernel_that_does_not_clear_what_is_freed_leaves_canaries(
