@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The root for the unit tests has every file of the image as it is, and never OpenSSL beside it."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,14 +11,18 @@ import pytest
 from image import cpio, interpreter
 from image.interpreter import (
     ADDED_FILES,
+    FOLDERS,
+    INSIDE,
     LEFT_OUT,
+    ROOMS,
     InterpreterError,
     check_fresh,
+    inner_command,
     lay_root,
     main,
-    pytest_command,
+    make_task,
 )
-from image.layout import PACKAGES, STDLIB
+from image.layout import OURS, PACKAGES, STDLIB
 from image.wheels import LOCK, parse_pins
 from tests.image.debs import deb, tar
 
@@ -26,6 +33,8 @@ IMAGE = [
     cpio.file(f"{PACKAGES}/guest/door.py", b"of the image", 0o755),
     cpio.link("lib", "usr/lib"),
 ]
+
+PINS = parse_pins(LOCK.with_name("test-wheels.txt").read_text())
 
 
 @pytest.fixture
@@ -43,6 +52,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(interpreter, "fetch_wheels", lambda *_: {})
     (tmp_path / "checkout/guest").mkdir(parents=True)
     (tmp_path / "checkout/guest/door.py").write_bytes(b"of the image")
+    monkeypatch.setattr(interpreter, "TEST_WHEELS", LOCK.with_name("test-wheels.txt"))
     monkeypatch.chdir(tmp_path / "checkout")
     (tmp_path / "initrd.cpio").write_bytes(cpio.write_cpio(IMAGE))
     return tmp_path / "initrd.cpio"
@@ -51,7 +61,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_files_of_the_image_stay_as_they_are(archive: Path, tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()
-    assert lay_root(archive, root) == (2, 1 + len(ADDED_FILES))
+    assert lay_root(archive, root) == (2, 1 + len(ADDED_FILES) + len(PINS))
     for entry in IMAGE[6:8]:
         assert (root / entry.path).read_bytes() == entry.data
         assert (root / entry.path).stat().st_mode == entry.mode
@@ -85,12 +95,112 @@ def test_without_an_image_the_command_says_what_to_build(
     assert "python -m image.build" in capsys.readouterr().err
 
 
+def test_a_module_that_the_image_does_without_lies_beside_and_none_of_its_own_is_replaced(
+    archive: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    Path("attest").mkdir()
+    Path("attest/lint.py").write_bytes(b"only a device runs it")
+    lay_root(archive, root)
+    assert (root / PACKAGES / "attest/lint.py").read_bytes() == b"only a device runs it"
+    assert (root / PACKAGES / "guest/door.py").read_bytes() == b"of the image"
+
+
 def test_the_tests_run_on_the_interpreter_of_the_root(tmp_path: Path) -> None:
-    words = pytest_command(tmp_path, tmp_path, ["tests/wire"])
+    words = inner_command(tmp_path, tmp_path, make_task(["tests/wire"], []))
     begin = words.index("/usr/bin/python3.13")
     assert words[begin - 2 : begin] == ["chroot", "."]
-    assert words[-2:] == ["/build/checkout", "tests/wire"]
+    assert json.loads(words[-1])["checkout"] == "/build/checkout"
     assert "PYTHONPATH" not in " ".join(words)
+
+
+def test_the_checkout_that_the_tests_see_has_no_package_of_the_image() -> None:
+    assert not {Path(name).parts[0] for name in FOLDERS} & set(OURS)
+
+
+def test_all_rooms_are_run_less_what_is_left_out_and_the_table_is_tried() -> None:
+    task = make_task([], [])
+    assert task["tests"][: len(ROOMS)] == list(ROOMS)
+    assert {word.partition("=")[2] for word in task["tests"][len(ROOMS) :]} == set(LEFT_OUT)
+    assert set(task["left_out"]) == set(LEFT_OUT)
+
+
+def test_a_room_that_is_named_is_run_alone() -> None:
+    task = make_task(["tests/wire"], ["-k", "chunk"])
+    assert task["tests"][0] == "tests/wire"
+    assert task["tests"][-2:] == ["-k", "chunk"]
+    assert task["left_out"] == {}
+
+
+def run_inside(folder: Path, **different: object) -> subprocess.CompletedProcess[str]:
+    """The other side, with this interpreter, in a folder of a package and a test of its own."""
+    task: dict[str, object] = {
+        "checkout": str(folder),
+        "packages": str(folder / "image"),
+        "ours": ["ours"],
+        "plugins": ["-q", "-p", "no:cacheprovider", "-c", "pytest.ini", "-m", "not slow"],
+        "left_out": {},
+        "tests": ["test_one.py"],
+        **different,
+    }
+    command = ["unshare", "--user", "--map-root-user", "--net", sys.executable, "-B"]
+    command += ["-c", INSIDE.read_text(), json.dumps(task)]
+    env = {
+        "PATH": "/usr/sbin:/usr/bin:/bin",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTHONPATH": f"{folder / 'image'}:{folder}",
+    }
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def inner(tmp_path: Path) -> Path:
+    """A folder with a package in its image and a test of it."""
+    (tmp_path / "image/ours").mkdir(parents=True)
+    (tmp_path / "image/ours/__init__.py").touch()
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
+    (tmp_path / "test_one.py").write_text("import ours\ndef test_it(): pass\n")
+    (tmp_path / "test_left.py").write_text("import nowhere\n")
+    return tmp_path
+
+
+def test_the_other_side_runs_the_tests_and_ends_as_they_do(inner: Path) -> None:
+    ran = run_inside(inner)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "1 passed" in ran.stdout
+
+
+def test_a_package_from_elsewhere_ends_the_run(inner: Path) -> None:
+    (inner / "image/ours").rename(inner / "ours")
+    ran = run_inside(inner)
+    assert ran.returncode == 1
+    assert f"ours: wanted it from {inner / 'image'}, got {inner / 'ours/__init__.py'}" in ran.stderr
+
+
+def test_a_test_that_fails_as_the_table_says_is_left_out(inner: Path) -> None:
+    says = {"test_left.py": "No module named 'nowhere'"}
+    ran = run_inside(inner, left_out=says)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "nowhere" not in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("import nowhere\n", "No module named 'numpy'"),
+        ("def test_it(): pass\n", "No module named 'nowhere'"),
+        ("import pytest\n@pytest.mark.slow\ndef test_it(): assert 'nowhere'\n", "nowhere"),
+    ],
+    ids=["fails for another reason", "passes", "would not be run"],
+)
+def test_a_row_that_is_not_needed_or_not_true_ends_the_run(
+    inner: Path, content: str, says: str
+) -> None:
+    (inner / "test_left.py").write_text(content)
+    ran = run_inside(inner, left_out={"test_left.py": says})
+    assert ran.returncode == 1
+    assert "test_left.py: wanted it to fail with" in ran.stderr
 
 
 def test_what_is_left_out_is_there_to_be_left_out() -> None:

@@ -13,12 +13,11 @@ from guest.boot import environment
 from guest.boot.environment import COERCED, KERNELS
 from guest.boot.reasons import BootError, Reason
 from guest.environment import ENVIRONMENT
-from tests.contract.repository import ROOT
 
 # As `/init` begins in the image, and then what a life can see of itself.
 PROGRAM = f"""
 import sys
-sys.path.append({str(ROOT)!r})
+sys.path.append({str(Path(environment.__file__).parents[2])!r})
 from guest.boot import environment
 environment.renew()
 import json, os
