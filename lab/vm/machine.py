@@ -2,7 +2,7 @@
 """A machine that runs: qemu, its vsock device, and the host's ends of what the guest calls.
 
 A ``with`` block is a machine's life. Whatever way the block is left, every process is over and the
-folder of sockets is gone; so it is when our process is killed (`lab.vm.leash`, `lab.vm.broom`).
+folder of sockets is gone; so it is when our process is killed (`lab.vm.leash`, `lab.vm.folder`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from lab.mocktsm import MockTsm
-from lab.vm import broom
 from lab.vm.callers import Callers, Serve
 from lab.vm.errors import VmError
+from lab.vm.folder import folder
 from lab.vm.journal import Journal
 from lab.vm.memory import held, memory_of
 from lab.vm.plan import MachinePlan, Places, qemu_arguments, vsock_arguments
@@ -87,7 +87,7 @@ class Machine:
         Raises:
             VmError: qemu or the vsock device did not start.
         """
-        self.places = Places(self._stack.enter_context(broom.folder()))
+        self.places = Places(self._stack.enter_context(folder()))
         try:
             self._start()
         except BaseException:

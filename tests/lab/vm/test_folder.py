@@ -5,13 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab.vm import broom
+from lab.vm.folder import folder
 from tests.flow.processes import until
 
 MAKER = """
 import time
-from lab.vm import broom
-with broom.folder() as place:
+from lab.vm.folder import folder
+with folder() as place:
     (place / "file").write_bytes(b"in it")
     print(place, flush=True)
     time.sleep(3600)
@@ -19,7 +19,7 @@ with broom.folder() as place:
 
 
 def test_the_folder_is_there_until_the_block_is_left() -> None:
-    with broom.folder() as place:
+    with folder() as place:
         (place / "file").write_bytes(b"in it")
         assert place.is_dir()
     assert not place.exists()
