@@ -16,13 +16,11 @@ from typing import Any
 
 import pytest
 
-from guest import cgroups, sandbox
 from guest import init as init_module
-from guest.config import ConfigError
+from guest import sandbox
 from guest.door import Process
 from guest.environment import ENVIRONMENT
-from guest.init import BACKOFF_MAX_S, BACKOFF_MIN_S, Init, LackingError, bury
-from guest.sandbox import SandboxError
+from guest.init import BACKOFF_MAX_S, BACKOFF_MIN_S, Init, bury
 from tests.guest.documents import document
 from tests.guest.rig import in_child, nothing_left_open
 
@@ -311,53 +309,6 @@ def test_what_happened_is_written_down_as_events_and_numbers(
         "code": -signal.SIGKILL,
         "restarts": 0,
     }
-
-
-def test_a_configuration_that_cannot_be_used_starts_nothing() -> None:
-    with pytest.raises(ConfigError, match="slots"), socket.socket() as listener:
-        Init(document(gate__slots=0), model=0, prompts=b"p" * 32, lacking=(), listener=listener)
-
-
-def test_a_production_guest_that_lacks_anything_starts_nothing(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    with socket.socket() as listener, pytest.raises(LackingError) as refused:
-        Init(
-            document(variant="production"),
-            model=0,
-            prompts=b"p" * 32,
-            lacking=("own-user", "swap-off"),
-            listener=listener,
-        )
-    assert str(refused.value).endswith("lacking own-user, swap-off")
-    assert json.loads(capfd.readouterr().err) == {"event": "not-started", "lacking": 2}
-
-
-@pytest.mark.parametrize(
-    ("variant", "lacking"),
-    [("production", ()), ("research", ("own-user",)), ("mock", ("swap-off",))],
-)
-def test_a_guest_that_lacks_nothing_or_says_so_may_start(
-    variant: str, lacking: tuple[str, ...]
-) -> None:
-    with socket.socket() as listener:
-        Init(
-            document(variant=variant),
-            model=0,
-            prompts=b"p" * 32,
-            lacking=lacking,
-            listener=listener,
-        )
-
-
-def test_groups_that_a_guest_states_and_cannot_have_start_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(cgroups, "MOUNT", tmp_path)
-    with socket.socket() as listener, pytest.raises(SandboxError) as refused:
-        Init(document(), model=0, prompts=b"p" * 32, lacking=(), listener=listener).run()
-    assert refused.value.step == sandbox.OWN_CGROUP
-    assert capfd.readouterr().err == ""
 
 
 def test_each_program_of_the_guest_can_be_found() -> None:
