@@ -126,6 +126,13 @@ def test_what_is_no_policy_is_refused(text: str, problem: str) -> None:
         parse_log_policy(text.encode())
 
 
+def test_the_longest_policy_is_read() -> None:
+    rest = HEAD + QUORUM
+    long = "#" * (POLICY_MAX_BYTES - len(rest) - 1) + "\n" + rest
+    many = "\n" * (LINES_MAX - rest.count("\n")) + rest
+    assert parse_log_policy(long.encode()) == parse_log_policy(many.encode())
+
+
 def test_a_name_is_what_is_written_and_nothing_like_it() -> None:
     kelvin = HEAD.replace("witness east", "witness K") + "quorum \u212a\n"
     with pytest.raises(FormatError, match="a line above"):

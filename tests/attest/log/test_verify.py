@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attest.findings import Reason, Refused, Stage
+from attest.log.merkle import PATH_MAX
 from attest.log.policy import parse_log_policy
 from attest.log.proof import EXTRA_MAX_BYTES, PROOF_MAX_BYTES
 from attest.log.verify import CLOCK_SKEW_S, Logged, verify_logged
@@ -144,6 +145,23 @@ def proof(*lines: bytes) -> bytes:
     return b"\n".join(lines) + b"\n\n" + CHECKPOINT
 
 
+def of_size(size: int) -> bytes:
+    """A good proof that is so long because a stranger with a long name signed, too."""
+    line = "\u2014 {} AAAAAAE=\n"
+    room = size - len(GOOD.proof(INDEX)) - len(line.format("").encode())
+    return replace(GOOD, more=[line.format("n" * room)]).proof(INDEX)
+
+
+def test_the_longest_proof_is_read() -> None:
+    data = of_size(PROOF_MAX_BYTES)
+    assert len(data) == PROOF_MAX_BYTES
+    assert verify_logged(ENTRY, data, TRUSTED, now=NOW).size == 5
+
+
+def test_the_longest_path_is_read() -> None:
+    assert reasons(proof(*LINES[:2], *[LINES[2]] * PATH_MAX)) == [Reason.NOT_LOGGED]
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -152,18 +170,19 @@ def proof(*lines: bytes) -> bytes:
         pytest.param(proof(*LINES).replace(b"@v1", b"@v2"), id="another-version"),
         pytest.param(proof(LINES[0]), id="no-index"),
         pytest.param(proof(LINES[0], *LINES[2:]), id="hashes-without-index"),
+        pytest.param(proof(LINES[0], b"2", *LINES[2:]), id="a-bare-index"),
         pytest.param(proof(LINES[0], b"index 02", *LINES[2:]), id="a-leading-zero"),
         pytest.param(proof(LINES[0], b"extra ", *LINES[1:]), id="no-extra"),
         pytest.param(proof(LINES[0], b"extra x", *LINES[1:]), id="extra-that-is-no-base64"),
         pytest.param(proof(*LINES[:2], b"extra eA==", *LINES[2:]), id="extra-later"),
         pytest.param(proof(*LINES, b64(bytes(31)).encode()), id="a-short-hash"),
-        pytest.param(proof(*LINES[:2], *[LINES[2]] * 64), id="too-many-hashes"),
+        pytest.param(proof(*LINES[:2], *[LINES[2]] * (PATH_MAX + 1)), id="too-many-hashes"),
         pytest.param(proof(LINES[0], b"\xff", *LINES[1:]), id="not-ascii"),
         pytest.param(
             proof(LINES[0], b"extra " + b64(bytes(EXTRA_MAX_BYTES + 1)).encode(), *LINES[1:]),
             id="too-much-extra",
         ),
-        pytest.param(proof(*LINES) + b"x" * PROOF_MAX_BYTES, id="too-long"),
+        pytest.param(of_size(PROOF_MAX_BYTES + 1), id="too-long"),
         pytest.param(HEAD + b"\n\n" + CHECKPOINT[:-1], id="a-cut-checkpoint"),
     ],
 )
