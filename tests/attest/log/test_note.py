@@ -98,6 +98,12 @@ def test_sixteen_signatures_and_more_are_read() -> None:
     assert len(parse_note(f"one\n\n{lines}".encode()).signatures) == SIGNATURES_MAX
 
 
+def test_the_longest_note_is_read() -> None:
+    rest = f"\n\n{DASH} a AAAAAAE=\n".encode()
+    note = parse_note(b"x" * (NOTE_MAX_BYTES - len(rest)) + rest)
+    assert len(note.text) == NOTE_MAX_BYTES - len(rest) + 1
+
+
 def signed(line: str) -> bytes:
     return f"one\n\n{line}".encode()
 
@@ -109,6 +115,8 @@ def signed(line: str) -> bytes:
         pytest.param(b"one\n", id="no-signatures"),
         pytest.param(signed(""), id="no-line-of-a-signature"),
         pytest.param(signed(f"{DASH} a AAAAAAE="), id="no-last-newline"),
+        pytest.param(signed(f"{DASH} a AAAAAAE=x"), id="another-end-than-a-newline"),
+        pytest.param(f"{DASH} a AAAAAAE=\n".encode(), id="no-text"),
         pytest.param(signed("- a AAAAAAE=\n"), id="another-dash"),
         pytest.param(signed(f"{DASH}a AAAAAAE=\n"), id="no-space"),
         pytest.param(signed(f"{DASH}  AAAAAAE=\n"), id="no-name"),

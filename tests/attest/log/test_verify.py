@@ -104,6 +104,13 @@ def test_a_tree_that_too_few_have_seen_is_refused() -> None:
     assert reasons(replace(GOOD, signers=(LOG, EAST)).proof(INDEX)) == [Reason.WITNESS_QUORUM]
 
 
+def test_whose_signatures_came_is_told() -> None:
+    with pytest.raises(Refused, match="got signatures of east.example, log.example/releases"):
+        verify(replace(GOOD, signers=(LOG, EAST)))
+    with pytest.raises(Refused, match="got signatures of nobody"):
+        verify(replace(GOOD, signers=(replace(SOUTH, name="stranger.example"),)))
+
+
 def test_one_witness_twice_is_one_witness() -> None:
     got = reasons(replace(GOOD, signers=(LOG, EAST, EAST)).proof(INDEX))
     assert got == [Reason.WITNESS_QUORUM]
