@@ -105,7 +105,7 @@ def test_a_tree_that_too_few_have_seen_is_refused() -> None:
 
 
 def test_whose_signatures_came_is_told() -> None:
-    with pytest.raises(Refused, match="got signatures of east.example, log.example/releases"):
+    with pytest.raises(Refused, match=r"got signatures of east\.example, log\.example/releases"):
         verify(replace(GOOD, signers=(LOG, EAST)))
     with pytest.raises(Refused, match="got signatures of nobody"):
         verify(replace(GOOD, signers=(replace(SOUTH, name="stranger.example"),)))
