@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from guest.readings import FILE_MAX_BYTES, PROBES, Nothing, read, read_file, read_magic, read_tsm
+from guest.readings import (
+    CALIBRATION_STEPS,
+    FILE_MAX_BYTES,
+    PROBES,
+    UNCALIBRATED,
+    Nothing,
+    read,
+    read_clock_source,
+    read_file,
+    read_magic,
+    read_tsm,
+)
 from guest.selftest_rows import PROC_MAGIC
 from lab.mocktsm import FaultKind, FaultPlan, MockSnp, MockTdx, MockTsm
 
@@ -69,6 +80,34 @@ def test_a_random_number_generator_that_is_not_ready_is_told(
 
     monkeypatch.setattr(os, "getrandom", unready)
     assert PROBES["random number generator"]() == "not ready"
+
+
+def test_a_clock_that_is_being_calibrated_is_waited_for(tmp_path: Path) -> None:
+    path, waits = tmp_path / "clock", list[float]()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            path.write_text("tsc\n")
+
+    path.write_text(UNCALIBRATED)
+    assert read_clock_source(path, wait) == "tsc\n"
+    assert len(waits) == 3
+
+
+def test_a_clock_that_is_never_calibrated_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    path, waits = tmp_path / "clock", list[float]()
+    path.write_text(UNCALIBRATED)
+    assert read_clock_source(path, waits.append) == UNCALIBRATED
+    assert len(waits) == CALIBRATION_STEPS
+
+
+@pytest.mark.parametrize("text", ["tsc\n", "kvm-clock\n"])
+def test_a_clock_that_is_what_it_is_is_not_waited_for(text: str, tmp_path: Path) -> None:
+    path, waits = tmp_path / "clock", list[float]()
+    path.write_text(text)
+    assert read_clock_source(path, waits.append) == text
+    assert waits == []
 
 
 @pytest.mark.parametrize(

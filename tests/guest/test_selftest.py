@@ -108,7 +108,10 @@ CASES: dict[str, Case] = {
         (HARDENED, "random.trust_bootloader=off\n"),
         (DEBIAN, FIRECRACKER, "random.trust_bootloader=on\n", ABSENT),
     ),
-    "clock-source": (("tsc\n",), ("kvm-clock\n", "hyperv_clocksource_tsc_page\n", ABSENT)),
+    "clock-source": (
+        ("tsc\n",),
+        ("tsc-early\n", "kvm-clock\n", "hyperv_clocksource_tsc_page\n", ABSENT),
+    ),
     "clock-monotonic": (("1058000", "1"), ("0", "-1058000", "99999999999999", "")),
     "clock-plausible": (
         (str(RELEASED_S), str(CLOCK_MAX_S - 1)),
