@@ -45,7 +45,6 @@ from image.kernel_source import (
     source_key,
 )
 from image.lock import Package
-from image.toolroot import LOCK as TOOLS_LOCK
 from image.toolroot import Mount, run
 
 KERNELS = Path("build/image/kernel")
@@ -102,7 +101,7 @@ def input_key(variant: str) -> str:
     else:
         digest.update(source_key().encode())
         own = [FRAGMENTS / f"{name}.config" for name in VARIANTS[variant]]
-        inputs += [TOOLS_LOCK, *sorted(FRAGMENTS.glob("[0-9]*.config")), *own]
+        inputs += [*sorted(FRAGMENTS.glob("[0-9]*.config")), *own]
     for path in inputs:
         data = path.read_bytes()
         digest.update(f"\0{path.name}\0{len(data)}\0".encode() + data)

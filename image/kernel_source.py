@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The source tree that our kernels are built from: Debian's, with our patches and files.
 
-The rule that holds here: the tree depends on the locked package, on the patches and files of
-image/kernel and image/acpi, and on this file. It is unpacked, patched and completed in the tool
-root, and left alone after that: builds see it read-only.
+The rule that holds here: the tree depends on the locked package, on the locked tools, on the
+patches and files of image/kernel and image/acpi, and on this file. It is unpacked, patched and
+completed in the tool root, and left alone after that: builds see it read-only. With it go the
+objects that were compiled from it, so that no kernel is made of those of two compilers.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from image.errors import ImageError
 from image.fetch import fetch
 from image.kernel_config import parse_symbols
 from image.lock import Package, load_lock
+from image.toolroot import LOCK as TOOLS_LOCK
 from image.toolroot import Mount, run
 
 LOCK = Path("image/locks/kernel.json")
@@ -69,7 +71,7 @@ def source_inputs() -> list[Path]:
 def source_key() -> str:
     """Return the digest of all that the tree depends on."""
     digest = hashlib.sha256(package_of(SOURCE_PACKAGE).sha256.encode())
-    for path in (Path(__file__), *source_inputs()):
+    for path in (Path(__file__), TOOLS_LOCK, *source_inputs()):
         data = path.read_bytes()
         digest.update(f"\0{path.name}\0{len(data)}\0".encode() + data)
     return digest.hexdigest()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from image.kernel_build import DEBIAN, build, input_key
-from image.kernel_source import KernelError, package_of, source_inputs
+from image.kernel_source import KernelError, package_of, source_inputs, source_key
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -45,6 +45,18 @@ def test_every_input_is_in_the_key(recipe: Path, path: str) -> None:
     before = input_key("production")
     append(recipe / path)
     assert input_key("production") != before
+
+
+def test_source_and_objects_of_other_tools_are_not_kept(recipe: Path) -> None:
+    before = source_key()
+    append(recipe / "image/locks/tools.json")
+    assert source_key() != before
+
+
+def test_a_fragment_is_not_in_the_key_of_the_source(recipe: Path) -> None:
+    before = source_key()
+    append(recipe / "image/kernel/config/60-hardening.config")
+    assert source_key() == before
 
 
 def test_a_fragment_of_another_variant_is_not_in_the_key(recipe: Path) -> None:
