@@ -31,7 +31,7 @@ def folder() -> Iterator[Path]:
 
 @contextmanager
 def typed(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The command, with ``folder`` for temporary files; ended in any case."""
+    """The command, with ``folder`` for temporary files; ended in any case, parts and all."""
     with subprocess.Popen(
         [sys.executable, "-m", "lab", *words],
         cwd=ROOT,
@@ -42,7 +42,11 @@ def typed(folder: Path, *words: str) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield lab
         finally:
-            lab.kill()
+            lab.terminate()
+            try:
+                lab.wait(END_S)
+            finally:
+                lab.kill()
 
 
 def said(folder: Path, *words: str) -> tuple[int, str]:
