@@ -65,6 +65,7 @@ def test_the_wheel_carries_the_licence_the_types_and_the_prompts(wheel: Path) ->
     assert any(name.startswith("guest/worker/prompts/") for name in held)
 
 
+@pytest.mark.slow
 def test_every_module_imports_from_the_installed_wheel(wheel: Path, fresh_python: Path) -> None:
     modules = sorted(
         name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -85,6 +86,7 @@ def test_every_module_imports_from_the_installed_wheel(wheel: Path, fresh_python
     assert [path for path in found if not path.startswith(str(fresh_python.parents[1]))] == []
 
 
+@pytest.mark.slow
 def test_the_command_line_starts_from_the_installed_wheel(fresh_python: Path) -> None:
     run = subprocess.run(
         [fresh_python.with_name("sealroom"), "--help"],

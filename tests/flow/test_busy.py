@@ -56,6 +56,7 @@ def test_without_a_queue_one_more_than_there_are_slots_is_busy(drill: Site) -> N
     drill.serves()
 
 
+@pytest.mark.slow
 def test_a_crowd_before_full_slots_is_busy_to_the_last(drill: Site) -> None:
     drill.is_idle()
     config = key_configs(drill.lab.relay_url)[Kem.XWING]
@@ -90,6 +91,7 @@ def test_a_queue_takes_one_and_the_next_is_busy(tmp_path: Path, model: Path) -> 
         narrow.serves()
 
 
+@pytest.mark.slow
 def test_a_sender_that_pauses_in_its_request_loses_its_slot(drill: Site) -> None:
     sealed = seal(key_configs(drill.lab.relay_url)[Kem.XWING], rewrite_message())
     parts = urlsplit(drill.lab.relay_url)

@@ -96,6 +96,7 @@ def test_the_search_finds_a_canary_in_the_worker_in_mid_request(
     house.is_idle()
 
 
+@pytest.mark.slow
 def test_the_search_finds_a_canary_in_a_zygote_that_leaks(drill: Site) -> None:
     canaries = Canaries()
     with drill.room() as room:

@@ -55,6 +55,7 @@ def test_a_killed_worker_is_told_of_under_seal(drill: Site) -> None:
     drill.serves()
 
 
+@pytest.mark.slow
 def test_the_neighbour_of_a_killed_worker_notices_nothing(drill: Site) -> None:
     with talking(drill) as stream:
         (worker,) = processes.workers(drill.init)
@@ -114,7 +115,7 @@ def test_a_killed_init_takes_everything_along(drill: Site) -> None:
     drill.serves_again()
 
 
-@pytest.mark.parametrize("name", ["ingress", "relay"])
+@pytest.mark.parametrize("name", ["ingress", pytest.param("relay", marks=pytest.mark.slow)])
 def test_a_killed_middleman_cuts_the_answer_and_its_worker(drill: Site, name: str) -> None:
     with talking(drill) as stream:
         (worker,) = processes.workers(drill.init)

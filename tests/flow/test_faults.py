@@ -74,6 +74,7 @@ def test_evidence_over_a_wrong_report_is_not_trusted(
     assert {finding.reason for finding in caught.value.findings} == SNP_FAULTS[fault].reasons
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", HARMLESS)
 def test_a_slow_platform_is_waited_for(spoiled: dict[StrEnum, Keyholder], fault: FaultKind) -> None:
     evidence = spoiled[fault].published().evidence
@@ -83,8 +84,8 @@ def test_a_slow_platform_is_waited_for(spoiled: dict[StrEnum, Keyholder], fault:
 @pytest.mark.parametrize(
     "fault",
     [
-        # One that is tried again at once, one that waits for the next attempt, and the others.
-        pytest.param(fault, marks=() if fault in {FaultKind.BUSY, FaultKind.NO_PROVIDER} else SLOW)
+        # One that waits for the next attempt, and the others.
+        pytest.param(fault, marks=() if fault is FaultKind.NO_PROVIDER else SLOW)
         for fault in SILENT
     ],
 )

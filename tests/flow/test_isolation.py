@@ -138,6 +138,7 @@ def test_a_worker_has_its_two_doors_and_nothing_else(living: dict[Process, int])
     assert LOOKED[Process.WORKER].descriptors == [*["/dev/null"] * 3, "socket", "socket"]
 
 
+@pytest.mark.slow
 def test_a_worker_that_takes_all_memory_fails_alone(drill: Site) -> None:
     with drill.room() as room, together(2) as pool:
         counting = pool.submit(lambda: "".join(room.rewrite_stream(Drill.COUNT, Tone.FRIENDLY)))

@@ -8,6 +8,8 @@ from sealroom.task import Task, rewrite, summarize
 from tests.flow.site import Site, together
 from wire.api import Message
 
+pytestmark = pytest.mark.slow
+
 TASKS = (
     rewrite("Where is the key? I need it now.", Tone.FRIENDLY),
     summarize((Message("Ana", "", "Dinner at eight?"), Message("Ben", "", "Yes, at my place."))),
@@ -21,7 +23,7 @@ def text(room: Room, asked: Task) -> str:
 
 
 # Of two slots: all run at once, or some wait.
-@pytest.mark.parametrize("clients", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("clients", [2, 4])
 def test_requests_at_once_get_the_answers_they_get_alone(house: Site, clients: int) -> None:
     assert house.plan.slots == 2
     tasks = TASKS[:clients]
@@ -32,7 +34,6 @@ def test_requests_at_once_get_the_answers_they_get_alone(house: Site, clients: i
     assert len(set(at_once)) == clients
 
 
-@pytest.mark.slow
 def test_the_same_request_twice_at_once_gets_the_same_answer_twice(house: Site) -> None:
     with house.room() as room, together(2) as pool:
         one, other = pool.map(lambda asked: text(room, asked), [TASKS[0]] * 2)

@@ -185,6 +185,7 @@ def test_a_test_that_fails_as_the_table_says_is_left_out(inner: Path) -> None:
     assert "nowhere" not in ran.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "says"),
     [

@@ -217,6 +217,7 @@ def test_a_platform_that_stays_down_publishes_nothing_but_does_not_end_the_keyho
     run(scenario, faults={"no-provider": "always"})
 
 
+@pytest.mark.slow
 def test_rotation_loses_no_question() -> None:
     """Keys live for two seconds; whatever is asked meanwhile of a published target is answered."""
 
@@ -247,6 +248,7 @@ def test_rotation_loses_no_question() -> None:
     run(scenario, BRIEF)
 
 
+@pytest.mark.slow
 def test_keys_are_retired_and_erased_on_time_while_the_platform_is_down() -> None:
     async def scenario(it: Hall) -> None:
         await it.published()

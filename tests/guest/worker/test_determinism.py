@@ -34,11 +34,13 @@ def test_a_request_after_others_gets_the_scores_it_gets_from_a_fresh_process() -
     assert fresh["text"].strip()
 
 
+@pytest.mark.slow
 def test_the_scores_tell_requests_apart() -> None:
     answers = served("secret", "other", "asked")["answers"]
     assert len({answer["scores"] for answer in answers}) == 3
 
 
+@pytest.mark.slow
 def test_what_workers_do_leaves_the_saved_prefixes_as_they_were() -> None:
     ran = served("secret", "other", "asked")
     assert ran["after"] == ran["before"]
