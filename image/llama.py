@@ -20,7 +20,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from image.deb import FILE_MAX_BYTES
@@ -152,10 +152,8 @@ def check_libraries(folder: Path) -> None:
             raise LlamaError(f"{name}: wanted {sorted(MAY_NEED)} at most, got {sorted(foreign)}")
 
 
-def compile_libraries(
-    sdist: Path, out: Path, log: Path, variables: Mapping[str, str] = FLAGS
-) -> None:
-    """Compile the libraries into `out`, an empty folder, with CMake's `variables`.
+def compile_libraries(sdist: Path, out: Path, log: Path) -> None:
+    """Compile the libraries into `out`, an empty folder.
 
     Raises:
         ImageError: the tool root is not to be had, or the build fails.
@@ -178,7 +176,7 @@ def compile_libraries(
     objects.mkdir()
     unpack_sources(sdist, source)
     mounts = [Mount(source, "/build/src"), Mount(objects, "/build/out", writable=True)]
-    flags = [f"-D{name}={value}" for name, value in variables.items()]
+    flags = [f"-D{name}={value}" for name, value in FLAGS.items()]
     configure = ["cmake", "-S", "/build/src", "-B", "/build/out", "-G", "Ninja", *flags]
     run(configure, mounts=mounts, log=log.with_suffix(".cmake.log"))
     jobs = str(len(os.sched_getaffinity(0)))
