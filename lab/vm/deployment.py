@@ -31,7 +31,7 @@ from lab.vm.callers import Serve
 from lab.vm.errors import VmError
 from lab.vm.launch import measured
 from lab.vm.machine import Machine
-from lab.vm.plan import Disk, MachinePlan
+from lab.vm.plan import MEMORY_MIB, Disk, MachinePlan
 from lab.vm.progress import Progress
 from lab.vm.release import Image, load_image
 from lab.vm.standin import write_stand_in
@@ -93,12 +93,14 @@ class ImageDeployment(Deployment):
         answer: Mapping[int, Serve] | None = None,
         tell: Callable[[str], None] = lambda _line: None,
         notes: tuple[str, ...] = EMULATED,
+        memory_mib: int = MEMORY_MIB,
     ) -> None:
         """Prepare a deployment of the built test variant, or of another ``image``.
 
         An image is for one model. Another one comes with a copy of the image that publishes it.
         ``answer`` are further ports of the host, as `Machine` takes them. ``tell`` is called with a
-        line for each thing that happens while the machine boots; ``notes`` as `Deployment` has it.
+        line for each thing that happens while the machine boots; ``notes`` as `Deployment` has it;
+        ``memory_mib`` is the machine's.
         """
         super().__init__(folder, model, plan)
         # An SNP host gives the certificates itself; the collateral of TDX is on a disk.
@@ -109,6 +111,7 @@ class ImageDeployment(Deployment):
         self._answer = answer
         self._tell = tell
         self.notes = notes
+        self._memory_mib = memory_mib
         self._stack = ExitStack()
         self.machine: Machine | None = None
 
@@ -132,7 +135,11 @@ class ImageDeployment(Deployment):
         if self.plan.endorsements is not None:
             disks.append(Disk(self.bundle))
         plan = MachinePlan(
-            kernel=image.kernel, initrd=image.initrd, cmdline=image.cmdline, disks=tuple(disks)
+            kernel=image.kernel,
+            initrd=image.initrd,
+            cmdline=image.cmdline,
+            disks=tuple(disks),
+            memory_mib=self._memory_mib,
         )
         mock = MockTsm(self.plan.hardware(), FaultPlan(self.plan.faults))
         self.machine = self._stack.enter_context(
@@ -153,16 +160,20 @@ def booted(
     model: Path | None,
     platform: Platform,
     *,
+    image: Image | None = None,
+    answer: Mapping[int, Serve] | None = None,
     tell: Callable[[str], None] = lambda _line: None,
+    memory_mib: int = MEMORY_MIB,
 ) -> ImageDeployment:
     """A deployment of the built image, for a model or for the stand-in of the default one.
 
-    ``tell`` is called with a line for each thing that happens while the machine boots.
+    What follows the platform is as `ImageDeployment` has it; ``image`` may be any copy of the test
+    variant.
 
     Raises:
         ModelError, VmError: the model has not been made, or the image has not been built.
     """
-    image = load_image(VARIANT)
+    image = image or load_image(VARIANT)
     notes: tuple[str, ...] = EMULATED
     if model is None:
         model = folder / "stand-in.gguf"
@@ -170,4 +181,13 @@ def booted(
         write_stand_in(default_model(), model)
     image = with_model(image, model, folder, platform)
     plan = replace(SLOW, platform=platform)
-    return ImageDeployment(folder, model, plan, image=image, tell=tell, notes=notes)
+    return ImageDeployment(
+        folder,
+        model,
+        plan,
+        image=image,
+        answer=answer,
+        tell=tell,
+        notes=notes,
+        memory_mib=memory_mib,
+    )
