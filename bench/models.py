@@ -62,7 +62,7 @@ def main() -> int:
         engines[quant], result[quant] = _load(make_model(wheel=given.wheel, quant=quant))
     for _ in range(given.rounds):
         for quant, engine in engines.items():
-            result[quant].setdefault("rounds", []).append(_round(engine, _long(dialogues)))
+            result[quant].setdefault("rounds", []).append(_round(engine, long_request(dialogues)))
     for quant, engine in engines.items():
         result[quant]["rouge"] = [
             in_child(partial(_quality, engine, dialogues, secret)) for secret in SECRETS
@@ -74,7 +74,7 @@ def main() -> int:
         "machine": {
             "cores": os.cpu_count(),
             "kernel": platform.release(),
-            "simd": _simd(),
+            "simd": simd(),
             "load": os.getloadavg()[0],
         },
         "dialogues": len(dialogues),
@@ -96,7 +96,8 @@ def dialogue(row: dict[str, Any]) -> Dialogue:
     )
 
 
-def _long(dialogues: list[Dialogue]) -> bytes:
+def long_request(dialogues: list[Dialogue]) -> bytes:
+    """One request of about 500 tokens."""
     bodies = (json.loads(each.body)["messages"] for each in dialogues[:RATE_DIALOGUES])
     return json.dumps({"messages": [message for body in bodies for message in body]}).encode()
 
@@ -204,7 +205,8 @@ def _memory_mb() -> dict[str, int]:
     return {line.split(":")[0]: int(line.split()[1]) // 1024 for line in lines}
 
 
-def _simd() -> list[str]:
+def simd() -> list[str]:
+    """What this processor says of its vector instructions."""
     flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[-1].split("\n", 1)[0].split()
     return sorted(flag for flag in flags if flag.startswith(("avx", "amx", "f16c", "fma")))
 

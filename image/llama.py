@@ -5,7 +5,8 @@ The rule that holds here: the libraries depend on the source distribution that r
 image/locks/wheels.txt pin, on the compiler of the tool root and on FLAGS; on nothing of the
 machine. In the tool root, sources and results have the same paths wherever the checkout lies. One
 baseline, x86-64-v3 (AVX2, FMA, F16C, BMI2): each host of confidential VMs has it, and with one
-there is nothing for a host to choose by what its CPUID says.
+there is nothing for a host to choose by what its CPUID says. `python -m bench.baseline` measures
+what that costs (ADR 0019).
 
     python -m image.llama
 """
