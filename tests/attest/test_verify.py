@@ -28,6 +28,7 @@ from lab.mocktsm import mock_roots
 from lab.mocktsm.pki import crl
 from tests.attest.breaks import BREAKS, FRESH, MILAN, NEWER, OLDER
 from tests.attest.case import NOW, NOW_S, STATEMENT, good
+from tests.attest.log.breaks import BREAKS as LOG_BREAKS
 from tests.attest.tdx.breaks import BREAKS as TDX_BREAKS
 from tests.attest.tdx.case import STRICT as STRICT_TDX
 
@@ -56,7 +57,7 @@ def test_one_broken_thing_gives_exactly_its_reason(reason: Reason) -> None:
 
 def test_every_reason_has_its_break() -> None:
     of_azure = {Reason.QUOTE_REQUIRED, Reason.QUOTE_OF_ANOTHER_REPORT}  # in tests.attest.test_azure
-    assert BREAKS.keys() | TDX_BREAKS.keys() | of_azure == set(Reason)
+    assert BREAKS.keys() | TDX_BREAKS.keys() | LOG_BREAKS.keys() | of_azure == set(Reason)
 
 
 def test_every_rule_has_a_reason_of_its_own() -> None:
