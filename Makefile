@@ -166,7 +166,7 @@ repro: image ## Build everything a second time under other circumstances, and co
 	@$(PY) -m image.repro $(REPRO_ARGS)
 
 boot: image ## Boot the image under qemu, look inside, attack it, search its memory (T=tests/boot)
-	@$(PY) -m pytest -m "boot or image" $(or $(T),tests)
+	@$(PY) -m pytest -m "boot or image" $(BOOT_ARGS) $(or $(T),tests)
 
 bench-image: image ## Measure sizes and boot times of the image; raw JSON in bench/results
 	@$(PY) -m bench.image $(BENCH_ARGS)
