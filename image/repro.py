@@ -8,6 +8,7 @@ explained file by file, and the second build's files stay in build/image/repro f
 
     python -m image.repro                        # everything
     python -m image.repro --only initrd          # with the kernel and llama.cpp of the first build
+    python -m image.repro --once kernel          # with a kernel that is built elsewhere only
 """
 
 import argparse
@@ -124,45 +125,82 @@ def compare(first: Mapping[str, Path], second: Mapping[str, Path], kept: Path) -
 
 
 def reproduce(
-    root: Path, names: Sequence[str], parts: Mapping[str, Part], *, clock: Path, cache: Path
+    root: Path,
+    names: Sequence[str],
+    parts: Mapping[str, Part],
+    *,
+    clock: Path,
+    cache: Path,
+    once: Sequence[str] = (),
 ) -> list[str]:
     """Build the named parts here and elsewhere, and return what differs, explained.
+
+    Args:
+        root: the checkout.
+        names: of the parts that are built twice and compared.
+        parts: all there are.
+        clock: a library that shifts the clock.
+        cache: sealroom's cache.
+        once: parts that are built elsewhere alone, and then brought here in the place of a build.
 
     Raises:
         ImageError: one of the builds fails, or the other place is not other enough.
     """
-    wanted = [part for name, part in parts.items() if name in names]
-    for part in wanted:
-        for words in part.commands:
-            say(f"first: {' '.join(words)}")
-            ended = subprocess.run(
-                [sys.executable, "-m", *words], cwd=root, stdout=STDERR, check=False
-            )
-            if ended.returncode:
-                raise ReproError(f"{' '.join(words)}: wanted exit 0, got {ended.returncode}")
-    others = [kept for name, part in parts.items() if name not in names for kept in part.results]
+    there_too = [part for name, part in parts.items() if name in names or name in once]
+    wanted = [part for name, part in parts.items() if name in names and name not in once]
+    brought = [kept for name in once for kept in parts[name].results]
+    # What is brought is not there yet, so nothing may be built of it before.
+    if not once:
+        build_here(root, wanted)
+    others = [kept for part in parts.values() if part not in there_too for kept in part.results]
     seeds = [name for name in (*INPUTS, *others) if (root / name).is_dir()]
     with elsewhere(root, clock=clock, cache=cache, seeds=seeds) as there:
         for name, value in there.tell().items():
             say(f"second: {name} {value}")
-        for part in wanted:
+        for part in there_too:
             for words in part.commands:
                 say(f"second: {' '.join(words)}")
                 there.run(["-m", *words])
+        for folder in brought:
+            shutil.rmtree(root / folder, ignore_errors=True)
+            shutil.copytree(there.checkout / folder, root / folder, symlinks=True)
+        if once:
+            build_here(root, wanted)
         shutil.rmtree(root / KEPT, ignore_errors=True)
         return compare(products(root, wanted), products(there.checkout, wanted), root / KEPT)
+
+
+def build_here(root: Path, parts: Sequence[Part]) -> None:
+    """Build these parts in the checkout itself.
+
+    Raises:
+        ReproError: one of the commands fails.
+    """
+    for words in (words for part in parts for words in part.commands):
+        say(f"first: {' '.join(words)}")
+        ended = subprocess.run([sys.executable, "-m", *words], cwd=root, stdout=STDERR, check=False)
+        if ended.returncode:
+            raise ReproError(f"{' '.join(words)}: wanted exit 0, got {ended.returncode}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build twice, compare, and fail on a difference."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", choices=PARTS, action="append", help="compare this part alone")
+    parser.add_argument(
+        "--once",
+        choices=PARTS,
+        action="append",
+        default=[],
+        help="build this part elsewhere alone and bring it here: for who has its digest already",
+    )
     options = parser.parse_args(arguments)
     root = Path.cwd()
     try:
         clock = tool_root() / FAKETIME_LIBRARY.removeprefix("/")
         cache = cache_folder().parent
-        findings = reproduce(root, options.only or list(PARTS), PARTS, clock=clock, cache=cache)
+        names = options.only or list(PARTS)
+        findings = reproduce(root, names, PARTS, clock=clock, cache=cache, once=options.once)
     except ImageError as error:
         print(error, file=sys.stderr)
         return 1

@@ -128,6 +128,20 @@ def test_nothing_that_was_built_goes_along_but_what_is_named(root: Path, clock: 
         assert sorted(path.name for path in downloads.iterdir()) == ["debs", "python"]
 
 
+def test_what_is_built_once_is_built_elsewhere_and_brought_here(root: Path, clock: Path) -> None:
+    parts = {
+        "base": Part((("recipe.toy", "path"),), ("build/image/toy/*",), ("build/image/toy",)),
+        "rest": Part((("recipe.rest",),), ("build/image/rest",), ("build/image/rest",)),
+    }
+    (root / "recipe/rest.py").write_text(
+        "import shutil\nshutil.copyfile('build/image/toy/product', 'build/image/rest')\n"
+    )
+    cache = root.parent / "cache/sealroom"
+    assert reproduce(root, list(parts), parts, clock=clock, cache=cache, once=["base"]) == []
+    for name in ("toy/product", "rest"):
+        assert "/another-place/" in (root / "build/image" / name).read_text()
+
+
 def test_a_clock_that_does_not_shift_is_an_error(root: Path) -> None:
     (root.parent / "none.so").write_bytes(b"")
     cache = root.parent / "cache/sealroom"
