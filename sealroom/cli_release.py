@@ -133,7 +133,7 @@ def verify(args: argparse.Namespace) -> int:
 def print_entry(args: argparse.Namespace) -> int:
     """Prints what a log has to take."""
     manifest, data = load_manifest(args.manifest)
-    sys.stdout.buffer.write(log_entry(manifest.version, data))
+    print(log_entry(manifest.version, data).decode(), end="")
     return EXIT_OK
 
 

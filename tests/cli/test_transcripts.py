@@ -15,6 +15,11 @@ import pytest
 
 from attest.receipt import Ended
 from sealroom.cli import main
+from sealroom.release.layout import PROOF
+from sealroom.release.manifest import write_manifest
+from sealroom.release.vouch import log_entry
+from tests.attest.log.small_log import POLICY, SmallLog
+from tests.sealroom import released
 from tests.sealroom.guest import Guest
 
 HERE = Path(__file__).parent
@@ -88,6 +93,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "evidence.json").write_bytes(guest.evidence)
     (folder / "receipt.json").write_bytes(guest.kept())
     (folder / "killed.json").write_bytes(guest.kept(ended=Ended.KILLED, code=9))
+    (folder / "release").mkdir()
+    published = write_manifest(released.mint(folder / "release"))
+    (folder / "published.json").write_bytes(published)
+    log = SmallLog([log_entry("1.2.3", published)])
+    (folder / "release" / PROOF).write_bytes(log.proof(0))
+    (folder / "log-policy").write_bytes(POLICY)
     (folder / "examples").symlink_to(HERE.parents[1] / "examples")
     (folder / "snp").symlink_to(HERE.parent / "vectors" / "snp-evidence")
     (folder / "tdx").symlink_to(HERE.parent / "vectors" / "tdx-evidence")

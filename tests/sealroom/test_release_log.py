@@ -138,10 +138,8 @@ def test_a_policy_that_asks_for_no_witness_is_refused(capsys: Capture) -> None:
     assert "policy: wanted a policy about logs" in capsys.readouterr().err
 
 
-def test_what_a_log_takes_is_printed(
-    manifest: Manifest, capfdbinary: pytest.CaptureFixture[bytes]
-) -> None:
+def test_what_a_log_takes_is_printed(manifest: Manifest, capsys: Capture) -> None:
     assert main(["release", "log-entry", f"release/{MANIFEST}"]) == 0
     digest = hashlib.sha256(write_manifest(manifest)).hexdigest()
     wanted = f'{{"format":"sealroom-logged-release/1","manifest":"{digest}","version":"1.2.3"}}'
-    assert capfdbinary.readouterr().out == wanted.encode()
+    assert capsys.readouterr().out == wanted
