@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine that stands still, and all of its memory as a file.
 
-Its processes are held by signals and not by QMP's ``stop``. For that, qemu takes the rings away
-from its vsock device; a byte that comes from the host meanwhile, of which a ping is enough, and the
-device serves none of its connections any more, nor takes a new one (seen with vhost-device-vsock
-0.3.0; a pause of a second goes well, one of six does not). Held by signals, such a byte waits in
-its socket. The memory is a memfd that qemu shares with the device, and nothing needs to be copied.
+Its processes are held by signals and not by QMP's ``stop``, with which qemu takes the rings away
+from its vsock device. A byte that comes from the host meanwhile, and the device serves none of its
+connections any more and takes no new one (vhost-device-vsock 0.3.0: a pause of eight seconds in
+which nothing comes goes well, one of two with a line in it does not); an ingress asks for evidence
+every ten seconds. Held by signals, such a byte waits in its socket. The memory is a memfd that qemu
+shares with the device, so nothing needs to be copied.
 """
 
 from __future__ import annotations
