@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 
 from lab.mocktsm import MockTsm
 from lab.vm.callers import Callers, Serve
+from lab.vm.console import Console
 from lab.vm.errors import VmError
 from lab.vm.folder import folder
 from lab.vm.journal import Journal
@@ -197,6 +198,10 @@ class Machine:
         except subprocess.TimeoutExpired as error:
             got = f"it still on after {within_s} s; {self.journal.told()}; {self._end_of_serial()}"
             raise VmError("machine", "it off", got) from error
+
+    def console(self) -> Console:
+        """The console of a machine that has one."""
+        return Console(self.places.console)
 
     def _end_of_serial(self) -> str:
         if not self.places.serial.exists():

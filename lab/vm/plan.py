@@ -41,6 +41,7 @@ class MachinePlan:
         processors: of the guest; each is a thread of qemu.
         clock: the wall clock at start, in ISO 8601 without a zone (UTC); this host's if None.
         vsock: whether there is a vsock device.
+        console: whether somebody can type into the first serial port.
         extra: further words for qemu.
     """
 
@@ -53,6 +54,7 @@ class MachinePlan:
     processors: int = PROCESSORS
     clock: str | None = None
     vsock: bool = True
+    console: bool = False
     extra: tuple[str, ...] = ()
 
 
@@ -66,6 +68,11 @@ class Places:
     def serial(self) -> Path:
         """All that the guest writes to its first serial port."""
         return self.folder / "serial.log"
+
+    @property
+    def console(self) -> Path:
+        """The socket into which is typed."""
+        return self.folder / "console"
 
     @property
     def qmp(self) -> Path:
@@ -104,7 +111,7 @@ def _words(plan: MachinePlan, places: Places) -> Iterator[str]:
     # Not -nographic: SeaBIOS would speak on the serial port then.
     yield from ("-nodefaults", "-display", "none", "-no-reboot", "-nic", "none")
     yield from ("-run-with", "exit-with-parent=on")
-    yield from ("-serial", f"file:{_plain(places.serial)}")
+    yield from _serial(plan, places)
     yield from ("-qmp", f"unix:{_plain(places.qmp)},server=on,wait=off")
     yield from ("-kernel", str(plan.kernel), "-initrd", str(plan.initrd), "-append", plan.cmdline)
     if plan.firmware is not None:
@@ -121,6 +128,16 @@ def _words(plan: MachinePlan, places: Places) -> Iterator[str]:
         yield from ("-chardev", f"socket,id=vsock,path={_plain(places.vhost)}")
         yield from ("-device", "vhost-user-vsock-pci,chardev=vsock")
     yield from plan.extra
+
+
+def _serial(plan: MachinePlan, places: Places) -> Iterator[str]:
+    log = _plain(places.serial)
+    if plan.console:
+        socket = f"path={_plain(places.console)},server=on,wait=off"
+        yield from ("-chardev", f"socket,id=console,{socket},logfile={log}")
+        yield from ("-serial", "chardev:console")
+    else:
+        yield from ("-serial", f"file:{log}")
 
 
 def vsock_arguments(places: Places) -> list[str]:

@@ -16,6 +16,9 @@ from lab.vm.probe import Probe
 from lab.vm.release import Image
 from sealroom import Room, Trust, connect
 
+SMALL_MIB = 384
+"""Memory of a machine that reads no real model: the kernel clears all of it first."""
+
 
 @dataclass(frozen=True)
 class StandIn:

@@ -64,6 +64,14 @@ def test_a_machine_may_be_without_vsock() -> None:
     assert "-chardev" not in qemu_arguments(replace(PLAN, vsock=False), PLACES)
 
 
+def test_what_is_written_to_the_serial_port_is_kept_and_something_typed_only_if_wanted() -> None:
+    assert values(PLAN, "-serial") == ["file:folder/serial.log"]
+    plan = replace(PLAN, console=True)
+    assert values(plan, "-serial") == ["chardev:console"]
+    words = "socket,id=console,path=folder/console,server=on,wait=off,logfile=folder/serial.log"
+    assert words in values(plan, "-chardev")
+
+
 def test_firmware_clock_and_further_words_are_added_only_if_wanted() -> None:
     assert not {"-bios", "-rtc", "-acpitable"} & set(qemu_arguments(PLAN, PLACES))
     more = replace(
