@@ -23,6 +23,7 @@ from lab.vm.tools import load_tools
 from sealroom.release.manifest import ImageVariant
 from sealroom.release.measured import LOAD_OPTIONS
 from tests.boot import swtpm
+from tests.boot.house import SMALL_MIB
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(400)]
 
@@ -41,6 +42,7 @@ def measured(image: Image) -> list[swtpm.Extension]:
             initrd=image.initrd,
             cmdline=image.cmdline,
             firmware=tools.firmware("ovmf"),
+            memory_mib=SMALL_MIB,
             processors=1,
             vsock=False,
             extra=tpm.arguments,

@@ -30,6 +30,7 @@ from lab.vm.qmp import Qmp
 from lab.vm.release import RELEASE, load_image
 from lab.vm.tools import load_tools
 from sealroom.release.layout import SNP_FIRMWARE
+from tests.boot.house import SMALL_MIB
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(600)]
 
@@ -83,6 +84,7 @@ def started(files: Files, table: Boot | None, folder: Path) -> Iterator[Machine]
         initrd=folder / "initrd",
         cmdline=files.cmdline,
         firmware=firmware,
+        memory_mib=SMALL_MIB,
         processors=1,
         extra=extra,
     )
@@ -132,11 +134,25 @@ def changed(files: Files, what: str) -> Files:
     return replace(files, **other)
 
 
-def test_the_published_files_are_started_and_the_agent_speaks(files: Files, tmp_path: Path) -> None:
-    with started(files, files.hashes, tmp_path) as machine:
-        assert entered_after(machine, ENTERED_MAX_S) is not None
-        # It has no disks, and the agent says so.
-        assert machine.wait_event("power-off")["reason"] == Reason.DEVICES
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Of the published files: after how long the kernel was entered, and the agent's last word."""
+
+    entered_s: float | None
+    reason: Reason
+
+
+@pytest.fixture(scope="module")
+def published(files: Files, tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """A machine whose firmware was told of its files. It has no disks, and so an end."""
+    with started(files, files.hashes, tmp_path_factory.mktemp("published")) as machine:
+        entered_s = entered_after(machine, ENTERED_MAX_S)
+        return Told(entered_s, Reason(machine.wait_event("power-off")["reason"]))
+
+
+def test_the_published_files_are_started_and_the_agent_speaks(published: Told) -> None:
+    assert published.entered_s is not None
+    assert published.reason is Reason.DEVICES
 
 
 @pytest.mark.parametrize("what", ["kernel", "initrd", "command line"])
@@ -151,10 +167,10 @@ def test_one_changed_byte_is_not_started(what: str, files: Files, tmp_path: Path
         assert machine.journal.lines == []
 
 
-def test_firmware_that_was_told_of_nothing_starts_nothing(files: Files, tmp_path: Path) -> None:
-    with started(files, files.hashes, tmp_path) as machine:
-        ample_s = entered_after(machine, ENTERED_MAX_S)
-    assert ample_s is not None
+def test_firmware_that_was_told_of_nothing_starts_nothing(
+    files: Files, published: Told, tmp_path: Path
+) -> None:
+    assert published.entered_s is not None
     with started(files, None, tmp_path) as machine:
-        assert entered_after(machine, PATIENCE * ample_s) is None
+        assert entered_after(machine, PATIENCE * published.entered_s) is None
         assert machine.is_on

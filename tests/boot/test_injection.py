@@ -30,6 +30,7 @@ from lab.vm.probe import PROGRAM, Probe, overlay
 from lab.vm.release import load_image
 from lab.vm.tools import load_tools
 from tests.boot import aml
+from tests.boot.house import SMALL_MIB
 from tests.boot.programs import around
 
 pytestmark = [pytest.mark.boot, pytest.mark.timeout(900)]
@@ -79,7 +80,13 @@ def plan(folder: Path) -> MachinePlan:
     program = cpio.file(PROGRAM, Path(around.__file__).read_bytes())
     image = image.with_overlay([*entries, program], folder / "initrd")
     disks = (Disk(folder / "model"), Disk(folder / "config"))
-    return MachinePlan(kernel=image.kernel, initrd=image.initrd, cmdline=image.cmdline, disks=disks)
+    return MachinePlan(
+        kernel=image.kernel,
+        initrd=image.initrd,
+        cmdline=image.cmdline,
+        disks=disks,
+        memory_mib=SMALL_MIB,
+    )
 
 
 @dataclass(frozen=True, slots=True)
