@@ -20,16 +20,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from image import firmware, kernel_source
+from image.build import RESEARCH, ROOTFS, TOOLS
 from image.difference import explanation
 from image.elsewhere import CLOCK_SHIFT_DAYS, STDERR, elsewhere
 from image.errors import ImageError
-from image.fetch import cache_folder
+from image.fetch import cache_folder, fetch
 from image.toolroot import FAKETIME_LIBRARY, OUTER_ENVIRONMENT, command, tool_root
+from image.wheels import fetch_wheels
 
 KEPT = Path("build/image/repro")
 INPUTS = ("build/model",)
 """Downloads, or made of them, that have a digest of their own: inputs to both builds."""
 KERNELS = ("production", "research", "test")
+DOWNLOADS = (ROOTFS, RESEARCH, TOOLS, kernel_source.LOCK, firmware.LOCK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,19 @@ def reproduce(
         return compare(products(root, wanted), products(there.checkout, wanted), root / KEPT)
 
 
+def download() -> None:
+    """Fetch everything that both builds are made of.
+
+    The second cannot: where the clock is years ahead, every certificate of a registry has expired.
+
+    Raises:
+        ImageError: something is not to be had, or another one than locked.
+    """
+    for lock in DOWNLOADS:
+        fetch(lock)
+    fetch_wheels()
+
+
 def build_here(root: Path, parts: Sequence[Part]) -> None:
     """Build these parts in the checkout itself.
 
@@ -200,6 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clock = tool_root() / FAKETIME_LIBRARY.removeprefix("/")
         cache = cache_folder().parent
         names = options.only or list(PARTS)
+        download()
         findings = reproduce(root, names, PARTS, clock=clock, cache=cache, once=options.once)
     except ImageError as error:
         print(error, file=sys.stderr)
