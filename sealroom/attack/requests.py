@@ -8,7 +8,6 @@ ciphertext did not open.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
 from collections.abc import AsyncIterator
 from typing import Final
@@ -243,13 +242,18 @@ async def oversize(target: Target) -> Verdict:
             taken += PIECE_BYTES
             yield bytes(PIECE_BYTES)
 
-    replies = [await client.post(where, bytes(TOO_LARGE_BYTES))]
-    # A connection that is closed in the middle of the sending is a refusal too.
-    with contextlib.suppress(aiohttp.ClientOSError, ConnectionError):
-        replies.append(await client.post(where, stream()))
+    replies: list[Reply] = []
+    hung_up = 0
+    for body in (bytes(TOO_LARGE_BYTES), stream()):
+        # A connection that is closed in the middle of the sending is a refusal too.
+        try:
+            replies.append(await client.post(where, body))
+        except (aiohttp.ClientConnectionError, ConnectionError):
+            hung_up += 1
     if taken >= 8 * TOO_LARGE_BYTES:
         return succeeded(f"{taken} bytes were taken")
-    return none_answered(replies, f"requests over the limit, the second after {taken} bytes,")
+    what = f"requests over the limit and {hung_up} cut off, the second after {taken} bytes,"
+    return none_answered(replies, what)
 
 
 async def elsewhere(target: Target) -> Verdict:
