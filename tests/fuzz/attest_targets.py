@@ -12,6 +12,7 @@ from attest import AttestError, amd_roots, parse_evidence, write_evidence
 from attest.azure import parse_hcl
 from attest.canonical import read_canonical, write_canonical
 from attest.endorsements import SnpEndorsements, parse_endorsements, write_endorsements
+from attest.log.checkpoint import parse_checkpoint
 from attest.log.keys import parse_vkey
 from attest.log.note import parse_note
 from attest.log.policy import parse_log_policy
@@ -189,6 +190,7 @@ TARGETS = (
     ),
     target("policy", policy, policies),
     target("log-note", parse_note, lambda: [LOG.checkpoint().encode()]),
+    target("log-checkpoint", parse_checkpoint, lambda: [LOG.checkpoint().encode()]),
     target("log-proof", parse_proof, lambda: [LOG.proof(1)]),
     target("log-policy", parse_log_policy, lambda: [small_log.POLICY]),
     target(

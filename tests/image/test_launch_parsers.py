@@ -19,7 +19,7 @@ from tests.image.locked import RUN_S, run, unpacked
 from tests.image.release import mint_release
 from tests.image.test_launch import EITHER, SNP, TDX, plan
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.image
 
 QUIT = '{"execute":"qmp_capabilities"}{"execute":"quit"}'
 OBJECT = {SNP: "sev-snp-guest", TDX: "tdx-guest"}
