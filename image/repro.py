@@ -33,6 +33,9 @@ KEPT = Path("build/image/repro")
 INPUTS = ("build/model",)
 """Downloads, or made of them, that have a digest of their own: inputs to both builds."""
 KERNELS = ("production", "research", "test")
+PROBE = "probe"
+"""A kernel for tests/boot/test_kernel.py, no part of a release. It costs little beside the others,
+and all there is to do without their objects."""
 DOWNLOADS = (ROOTFS, RESEARCH, TOOLS, kernel_source.LOCK, firmware.LOCK)
 
 
@@ -54,10 +57,10 @@ class Part:
 PARTS: Mapping[str, Part] = {
     "llama": Part((("image.llama",),), ("build/image/llama/*.so",), ("build/image/llama",)),
     "kernel": Part(
-        (("image.kernel_build", *(word for name in KERNELS for word in ("--variant", name))),),
+        (("image.kernel_build", *(x for name in (*KERNELS, PROBE) for x in ("--variant", name))),),
         # Each by its name: kernels that are no part of a release may lie there from tests.
         tuple(f"build/image/kernel/{name}/bzImage" for name in KERNELS),
-        tuple(f"build/image/kernel/{name}" for name in KERNELS),
+        tuple(f"build/image/kernel/{name}" for name in (*KERNELS, PROBE)),
     ),
     "initrd": Part(
         (("image.build",),),
