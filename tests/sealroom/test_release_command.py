@@ -3,7 +3,6 @@
 
 import hashlib
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,29 +27,13 @@ from sealroom.release.manifest import (
     Tdx,
     write_manifest,
 )
-from tests.sealroom import released
+
+pytestmark = pytest.mark.usefixtures("manifest")
 
 Capture = pytest.CaptureFixture[str]
 DIFFERENT = 30
 NOT_VOUCHED = 40
 UNREADABLE = 65
-
-
-@pytest.fixture(scope="module")
-def minted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
-    """A download that is copied for each test."""
-    folder = tmp_path_factory.mktemp("minted")
-    return folder, released.mint(folder)
-
-
-@pytest.fixture(autouse=True)
-def manifest(
-    minted: tuple[Path, Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manifest:
-    """The manifest of a download, which is the folder `release` of the current one."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(minted[0], "release")
-    return minted[1]
 
 
 def run(capsys: Capture, *words: str, code: int = NOT_VOUCHED) -> str:

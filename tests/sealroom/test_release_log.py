@@ -15,7 +15,6 @@ from sealroom.release.layout import MANIFEST, PROOF
 from sealroom.release.manifest import Manifest, write_manifest
 from sealroom.release.vouch import log_entry
 from tests.attest.log.small_log import LOG, NOW, POLICY, SmallLog
-from tests.sealroom import released
 
 Capture = pytest.CaptureFixture[str]
 USAGE = 1
@@ -25,23 +24,11 @@ UNREADABLE = 65
 WITH_LOG = ("--log-policy", "policy", "--at", NOW.isoformat())
 
 
-@pytest.fixture(scope="module")
-def minted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Manifest]:
-    """A download that is copied for each test."""
-    folder = tmp_path_factory.mktemp("minted")
-    return folder, released.mint(folder)
-
-
 @pytest.fixture(autouse=True)
-def manifest(
-    minted: tuple[Path, Manifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Manifest:
-    """The manifest of a download, which is the folder `release` of the current one, and logged."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(minted[0], "release")
+def proved(manifest: Manifest) -> None:
+    """The download has the proof that it is logged, and somebody has a policy about logs."""
     Path("policy").write_bytes(POLICY)
-    Path("release", PROOF).write_bytes(logged(minted[1]).proof(1))
-    return minted[1]
+    Path("release", PROOF).write_bytes(logged(manifest).proof(1))
 
 
 def logged(manifest: Manifest) -> SmallLog:
