@@ -24,6 +24,8 @@ import pytest
 from attest.snp.launch.firmware import read_firmware
 from attest.snp.launch.kernel_hashes import Boot, hash_boot
 from guest.boot.reasons import Reason
+from image import cpio
+from image.cpio import write_cpio
 from lab.vm.machine import Machine
 from lab.vm.plan import MachinePlan
 from lab.vm.qmp import Qmp
@@ -155,16 +157,26 @@ def test_the_published_files_are_started_and_the_agent_speaks(published: Told) -
     assert published.reason is Reason.DEVICES
 
 
-@pytest.mark.parametrize("what", ["kernel", "initrd", "command line"])
-def test_one_changed_byte_is_not_started(what: str, files: Files, tmp_path: Path) -> None:
-    other = changed(files, what)
-    with started(other, other.hashes, tmp_path) as machine:
+def check_not_started(other: Files, files: Files, folder: Path) -> None:
+    """Other files are started with a table of their own, and not with that of the published."""
+    with started(other, other.hashes, folder) as machine:
         ample_s = entered_after(machine, ENTERED_MAX_S)
-    assert ample_s is not None, f"with its own table, a changed {what} is started"
-    with started(other, files.hashes, tmp_path) as machine:
+    assert ample_s is not None, "with their own table these are started"
+    with started(other, files.hashes, folder) as machine:
         assert entered_after(machine, PATIENCE * ample_s) is None
         assert hangs(machine)
         assert machine.journal.lines == []
+
+
+@pytest.mark.parametrize("what", ["kernel", "initrd", "command line"])
+def test_one_changed_byte_is_not_started(what: str, files: Files, tmp_path: Path) -> None:
+    check_not_started(changed(files, what), files, tmp_path)
+
+
+def test_an_archive_appended_to_the_initrd_is_not_started(files: Files, tmp_path: Path) -> None:
+    """The kernel would take both, and the host's file in the place of ours."""
+    added = write_cpio([cpio.file("init", b"#!/bin/sh\n", 0o755)])
+    check_not_started(replace(files, initrd=files.initrd + added), files, tmp_path)
 
 
 def test_firmware_that_was_told_of_nothing_starts_nothing(
