@@ -252,6 +252,7 @@ async def oversize(target: Target) -> Verdict:
             hung_up += 1
     if taken >= 8 * TOO_LARGE_BYTES:
         return succeeded(f"{taken} bytes were taken")
+    await control(client)  # hung up, and not fallen over
     what = f"requests over the limit and {hung_up} cut off, the second after {taken} bytes,"
     return none_answered(replies, what)
 
