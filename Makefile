@@ -168,7 +168,7 @@ repro: image ## Build everything a second time under other circumstances, and co
 boot: image ## Boot the image under qemu, look inside, attack it, search its memory (T=tests/boot)
 	@$(PY) -m pytest -m "boot or image" $(BOOT_ARGS) $(or $(T),tests)
 
-bench-image: image ## Measure sizes and boot times of the image; raw JSON in bench/results
+bench-image: image ## Measure sizes, boot times and memory of the image; raw JSON in bench/results
 	@$(PY) -m bench.image $(BENCH_ARGS)
 
 # --- Tidy up ---------------------------------------------------------------------------------------
